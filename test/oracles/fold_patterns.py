@@ -103,6 +103,7 @@ def save(file: str, model: onnx.ModelProto, expect: dict[str, str | tuple[str, s
     path.parent.mkdir(parents=True, exist_ok=True)
     model.producer_name = "fold_patterns.py"
     if file.startswith("external/"):
+        path.with_suffix(".data").unlink(missing_ok=True)  # onnx appends to the file it finds
         onnx.save(model, path, save_as_external_data=True, location=f"{path.stem}.data", size_threshold=0)
     else:
         path.write_bytes(model.SerializeToString())
