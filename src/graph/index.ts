@@ -1,0 +1,79 @@
+import type { Graph, Node } from "./graph.ts";
+
+/** One place where a value is read: the node and the position among its inputs. */
+export interface Use {
+  readonly node: Node;
+  readonly input: number;
+}
+
+/** Who makes and who reads each value of a graph; built once per graph. */
+export interface GraphIndex {
+  /** The node whose output a value is; undefined for inputs and initializers. */
+  producer(value: string): Node | undefined;
+  /** Every read of a value by a node of this graph, in node order. */
+  uses(value: string): readonly Use[];
+  /** True when a subgraph (If, Loop, Scan body) reads the value from outside. */
+  readByBody(value: string): boolean;
+  isOutput(value: string): boolean;
+  isInput(value: string): boolean;
+  /** Position of a node in graph.nodes. */
+  position(node: Node): number;
+}
+
+const indexes = new WeakMap<Graph, GraphIndex>();
+
+/** The index of a graph. Graphs are immutable, so it is computed once and kept with the graph. */
+export function indexOf(graph: Graph): GraphIndex {
+  let index = indexes.get(graph);
+  if (index === undefined) {
+    index = buildIndex(graph);
+    indexes.set(graph, index);
+  }
+  return index;
+}
+
+function buildIndex(graph: Graph): GraphIndex {
+  const producers = new Map<string, Node>();
+  const uses = new Map<string, Use[]>();
+  const positions = new Map<Node, number>();
+  const bodyReads = new Set<string>();
+  for (const [position, node] of graph.nodes.entries()) {
+    positions.set(node, position);
+    for (const output of node.output) if (output !== "") producers.set(output, node);
+    for (const [input, value] of node.input.entries()) {
+      if (value === "") continue;
+      const known = uses.get(value);
+      if (known === undefined) uses.set(value, [{ node, input }]);
+      else known.push({ node, input });
+    }
+    for (const attribute of node.attribute) {
+      if (attribute.g !== undefined) collectReads(attribute.g, bodyReads);
+      for (const body of attribute.graphs) collectReads(body, bodyReads);
+    }
+  }
+  const outputs = new Set(graph.outputs.map((output) => output.name));
+  const inputs = new Set(graph.inputs.map((input) => input.name));
+  return {
+    producer: (value) => producers.get(value),
+    uses: (value) => uses.get(value) ?? [],
+    readByBody: (value) => bodyReads.has(value),
+    isOutput: (value) => outputs.has(value),
+    isInput: (value) => inputs.has(value),
+    position: (node) => positions.get(node) ?? -1,
+  };
+}
+
+interface Body {
+  readonly node: readonly Node[];
+}
+
+/** Names read anywhere in a body. Shadowed names count too, which only makes edits more careful. */
+function collectReads(body: Body, reads: Set<string>): void {
+  for (const node of body.node) {
+    for (const value of node.input) reads.add(value);
+    for (const attribute of node.attribute) {
+      if (attribute.g !== undefined) collectReads(attribute.g, reads);
+      for (const inner of attribute.graphs) collectReads(inner, reads);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import type { Certificate, Finding, ModelReport, PassReport, ValueStatistics } from "./reports.ts";
+import type { TrainingConfig, TrainingEvent } from "./training.ts";
+
+/**
+ * Requests that the extension host (and the command line, in its own process) makes of the engine.
+ * The interface is the source of truth: names of methods are the JSON-RPC method names.
+ */
+export interface EngineMethods {
+  runtime(params: Record<string, never>): RuntimeReport;
+  /** Opens a model and replays edits; opening the same document again only changes the edits. */
+  open(params: DocumentRequest): DocumentView;
+  nodeDetail(params: DocumentRequest & { readonly node: number }): NodeDetail;
+  /** What a pass would do, with its certificate; nothing changes. */
+  preview(params: DocumentRequest & PassRequest): PassReport;
+  /** The model as read-only text, with the findings placed on its lines. */
+  text(params: DocumentRequest): TextView;
+  /** Writes the document to target (atomically); source and target may be the same. */
+  save(params: DocumentRequest & { readonly target: string }): { readonly bytes: number };
+  close(params: { readonly path: string }): null;
+  verify(params: { readonly a: string; readonly b: string; readonly data?: string }): Certificate;
+  statistics(params: StatisticsRequest): { readonly values: readonly ValueStatistics[] };
+  /** Ends when training ends; events come as notifications. Cancelling keeps the best so far. */
+  train(params: TrainRequest): TrainResult;
+  pauseTraining(params: { readonly paused: boolean }): null;
+}
+
+export type EngineMethod = keyof EngineMethods;
+export type EngineParams<M extends EngineMethod> = Parameters<EngineMethods[M]>[0];
+export type EngineResult<M extends EngineMethod> = ReturnType<EngineMethods[M]>;
+
+/** Notification from engine to host while a request runs. */
+export interface ProgressNotification {
+  /** A short phrase, for example "Comparing outputs". */
+  readonly message: string;
+  /** Share of the whole work, 0–1, where it is known. */
+  readonly fraction?: number;
+}
+
+export const PROGRESS = "progress";
+export const TRAINING_EVENT = "trainingEvent";
+export type TrainingNotification = TrainingEvent;
+
+/** Error code of a refusal: the message is the sentence for the user. */
+export const INPUT_ERROR_CODE = 1;
+
+/** One edit of a document: a pass on sites, or the weights of a training run. */
+export type Edit =
+  | {
+      readonly kind: "pass";
+      readonly pass: string;
+      /** Site ids; left out means all applicable. */
+      readonly sites?: readonly string[];
+      readonly options: Readonly<Record<string, string | number | boolean>>;
+      /** The undo label, for example "Fold bn1 into conv1". */
+      readonly label: string;
+    }
+  | {
+      readonly kind: "weights";
+      /** An ONNX file whose initializers replace those of the same name. */
+      readonly path: string;
+      readonly label: string;
+    };
+
+export interface PassRequest {
+  readonly pass: string;
+  readonly sites?: readonly string[];
+  readonly options?: Readonly<Record<string, string | number | boolean>>;
+  readonly verify: boolean;
+  readonly data?: string;
+}
+
+export interface DocumentRequest {
+  /** Absolute path of the model file; it identifies the document. */
+  readonly path: string;
+  /** Every edit since the file, in order. */
+  readonly edits: readonly Edit[];
+}
+
+export interface RuntimeReport {
+  readonly name: string;
+  readonly version: string;
+  readonly reason: string;
+}
+
+export interface NodeRow {
+  /** Position in the graph; the node's identity within one DocumentView. */
+  readonly index: number;
+  /** The node's name, or its first output where the file gives none. */
+  readonly name: string;
+  readonly opType: string;
+  /** Shape of the first output, for example "N×64×112×112"; "" where unknown. */
+  readonly output: string;
+  readonly parameters: number;
+  /** Changed by an edit since the file. */
+  readonly changed: boolean;
+}
+
+export interface DocumentView {
+  readonly path: string;
+  readonly fileName: string;
+  readonly report: ModelReport;
+  readonly rows: readonly NodeRow[];
+  readonly runtime: RuntimeReport;
+}
+
+export interface ParameterDetail {
+  /** The initializer's name. */
+  readonly name: string;
+  /** What it is to this operator: "weight", "gamma", "running variance", … */
+  readonly role: string;
+  readonly shape: readonly number[];
+  readonly type: string;
+  readonly statistics?: ValueStatistics;
+  /** Why there are no statistics, where there are none. */
+  readonly note?: string;
+}
+
+export interface NodeDetail {
+  readonly index: number;
+  readonly name: string;
+  readonly opType: string;
+  readonly domain: string;
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly from: string;
+    readonly shape: string;
+  }[];
+  readonly outputs: readonly { readonly name: string; readonly shape: string }[];
+  readonly attributes: readonly { readonly name: string; readonly value: string }[];
+  readonly parameters: readonly ParameterDetail[];
+  /** For a BatchNormalization: per-channel affine form y = scale·x + shift. */
+  readonly affine?: { readonly scale: readonly number[]; readonly shift: readonly number[] };
+  readonly findings: readonly Finding[];
+}
+
+export interface TextView {
+  readonly text: string;
+  /** One entry a node; zero-based lines. */
+  readonly symbols: readonly {
+    readonly name: string;
+    readonly detail: string;
+    readonly line: number;
+    readonly endLine: number;
+  }[];
+  readonly foldings: readonly { readonly start: number; readonly end: number }[];
+  readonly findings: readonly (Finding & {
+    readonly line: number;
+    readonly startColumn: number;
+    readonly endColumn: number;
+  })[];
+}
+
+export interface StatisticsRequest extends DocumentRequest {
+  readonly data: string;
+  /** Names of nodes or values; all nonlinearities' inputs when left out. */
+  readonly nodes?: readonly string[];
+}
+
+export interface TrainRequest extends DocumentRequest {
+  readonly config: TrainingConfig;
+  /** Folder that gets the run folder. */
+  readonly runs: string;
+  /** Where the best model goes besides the run folder. */
+  readonly output?: string;
+}
+
+export interface TrainResult {
+  readonly run: string;
+  readonly bestModel: string;
+}

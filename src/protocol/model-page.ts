@@ -1,0 +1,35 @@
+import type { DocumentView, NodeDetail } from "./engine.ts";
+import type { PassReport } from "./reports.ts";
+
+/** Messages between the custom editor's host side and its page. */
+
+export type ToModelPage =
+  /** First true thing: shown before the engine has read the file. */
+  | { readonly type: "opening"; readonly fileName: string; readonly bytes: number }
+  | { readonly type: "document"; readonly view: DocumentView; readonly dirty: boolean }
+  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "nodeDetail"; readonly detail: NodeDetail }
+  | { readonly type: "preview"; readonly request: PassSelection; readonly report: PassReport }
+  | { readonly type: "applied"; readonly sentence: string; readonly report: PassReport }
+  | { readonly type: "busy"; readonly message: string }
+  | { readonly type: "idle" }
+  | { readonly type: "problem"; readonly message: string }
+  /** Moves the selection, for example from the text view or the outline. */
+  | { readonly type: "reveal"; readonly node: string };
+
+export type FromModelPage =
+  | { readonly type: "ready" }
+  | { readonly type: "select"; readonly index: number }
+  | { readonly type: "preview"; readonly request: PassSelection }
+  | { readonly type: "apply"; readonly request: PassSelection }
+  | { readonly type: "cancel" }
+  | { readonly type: "undo" }
+  | { readonly type: "retry" }
+  | { readonly type: "openAsText" }
+  | { readonly type: "train" };
+
+/** A pass on some sites; all applicable sites when left out. */
+export interface PassSelection {
+  readonly pass: string;
+  readonly sites?: readonly string[];
+}

@@ -1,0 +1,48 @@
+import type { TrainingConfig, TrainingEvent } from "./training.ts";
+
+/** Messages between the training panel's host side and its page. */
+
+export type RunStatus =
+  | "idle"
+  | "starting"
+  | "running"
+  | "paused"
+  | "stopping"
+  | "finished"
+  | "failed";
+
+export type ToTrainingPage =
+  | {
+      readonly type: "init";
+      readonly modelPath: string;
+      readonly fileName: string;
+      readonly config: TrainingConfig;
+      readonly status: RunStatus;
+      /** Everything a reopened page needs to draw again. */
+      readonly events: readonly TrainingEvent[];
+      readonly message?: string;
+    }
+  /** Batched, at most some ten times a second. */
+  | { readonly type: "events"; readonly events: readonly TrainingEvent[] }
+  | { readonly type: "status"; readonly status: RunStatus; readonly message?: string };
+
+export type FromTrainingPage =
+  | { readonly type: "ready" }
+  | { readonly type: "start"; readonly config: TrainingConfig }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "stop" }
+  | { readonly type: "chooseData" }
+  | { readonly type: "saveModel" }
+  | { readonly type: "foldAndSave" }
+  | { readonly type: "applyWeights" }
+  | { readonly type: "exportReport"; readonly charts: readonly ReportChart[] }
+  | { readonly type: "saveFile"; readonly suggestedName: string; readonly content: ArrayBuffer };
+
+export interface ReportChart {
+  readonly title: string;
+  /** A PNG as a data URL. */
+  readonly image: string;
+  /** The sentence that says what it shows. */
+  readonly description: string;
+}

@@ -1,0 +1,139 @@
+import type { JsonNumber, ValueStatistics } from "./reports.ts";
+
+/** Options of a training run. A config file is a part of this; the rest are the defaults. */
+export interface TrainingConfig {
+  /** "digits" or a path to a data set. */
+  readonly data: string;
+  readonly split: { readonly train: number; readonly validation: number; readonly test: number };
+  readonly seed: number;
+  /** Start from new random weights, or go on from those in the file. */
+  readonly weights: "fresh" | "keep";
+  readonly loss: "cross-entropy" | "mean-squared-error";
+  readonly batchSize: number;
+  readonly maxEpochs: number;
+  readonly optimizer: OptimizerConfig;
+  /** Adds l2·½·Σw² over weights (not biases, not BatchNorm parameters) to the loss. */
+  readonly l2: number;
+  readonly earlyStopping: EarlyStoppingConfig;
+  readonly batchNorm: {
+    /** new = (1 − momentum)·old + momentum·batch. */
+    readonly momentum: number;
+    readonly runningVariance: "unbiased" | "population";
+  };
+  readonly statistics: {
+    /** Names of values to watch; "auto" takes the nonlinearities' inputs. */
+    readonly values: "auto" | readonly string[];
+    /** Percentiles are taken every so many steps. */
+    readonly everySteps: number;
+    readonly bins: number;
+  };
+  /** Threads inside one operator; 0 lets the runtime decide. */
+  readonly threads: number;
+}
+
+export interface OptimizerConfig {
+  readonly kind: "sgd" | "adam" | "adamw";
+  readonly learningRate: number;
+  /** sgd only. */
+  readonly momentum: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** adamw only: decoupled, w ← w − learningRate·weightDecay·w. */
+  readonly weightDecay: number;
+}
+
+export interface EarlyStoppingConfig {
+  readonly enabled: boolean;
+  readonly monitor: "validationLoss" | "validationAccuracy";
+  readonly direction: "min" | "max";
+  /** Validation checks without improvement before stopping. */
+  readonly patience: number;
+  /** A change counts as improvement when it is larger than this. */
+  readonly minDelta: number;
+  /** Must be beaten for the first improvement. */
+  readonly baseline?: number;
+  /** First epoch (1-based) that is checked. */
+  readonly startFrom: number;
+  readonly restoreBest: boolean;
+  /** Stop as soon as the metric reaches this. */
+  readonly stoppingThreshold?: number;
+  /** Stop as soon as the metric is worse than this. */
+  readonly divergenceThreshold?: number;
+  /** Stop when the metric is NaN or infinite. */
+  readonly checkFinite: boolean;
+}
+
+export type StopReason =
+  | "earlyStopping"
+  | "maxEpochs"
+  | "stoppingThreshold"
+  | "diverged"
+  | "cancelled";
+
+/** What a run tells, in order: start, then step and epoch, then stop and done. One JSON line each. */
+export type TrainingEvent =
+  | {
+      readonly event: "start";
+      readonly model: string;
+      readonly runtime: string;
+      readonly parameters: number;
+      readonly samples: {
+        readonly train: number;
+        readonly validation: number;
+        readonly test: number;
+      };
+      readonly classes?: number;
+      readonly stepsPerEpoch: number;
+      /** Watched values, in graph order, with their fixed histogram edges once known. */
+      readonly watched: readonly string[];
+      readonly config: TrainingConfig;
+    }
+  | {
+      readonly event: "step";
+      /** 1-based over the whole run. */
+      readonly step: number;
+      readonly epoch: number;
+      readonly loss: JsonNumber;
+      /** Percentiles of the watched values at this step, where taken. */
+      readonly percentiles?: Readonly<
+        Record<string, readonly [p15: number, p50: number, p85: number]>
+      >;
+    }
+  | {
+      readonly event: "epoch";
+      /** 1-based. */
+      readonly epoch: number;
+      readonly trainLoss: JsonNumber;
+      /** Share of right answers; absent for regression. */
+      readonly trainAccuracy?: JsonNumber;
+      readonly validationLoss: JsonNumber;
+      readonly validationAccuracy?: JsonNumber;
+      readonly seconds: number;
+      readonly best: boolean;
+      /** Activation statistics of the watched values on a fixed validation batch. */
+      readonly activations?: readonly ActivationStatistics[];
+    }
+  | {
+      readonly event: "stop";
+      readonly reason: StopReason;
+      readonly bestEpoch: number;
+      readonly epochs: number;
+      /** The plain sentence for people. */
+      readonly sentence: string;
+    }
+  | {
+      readonly event: "done";
+      /** Path of the saved best model. */
+      readonly model: string;
+      readonly testLoss: JsonNumber;
+      readonly testAccuracy?: JsonNumber;
+      /** The run folder: config.json, metrics.jsonl, best.onnx. */
+      readonly run: string;
+    };
+
+export interface ActivationStatistics extends ValueStatistics {
+  /** Units (channels, or features) that are zero for the whole batch, of all units. */
+  readonly deadUnits: number;
+  readonly units: number;
+}
