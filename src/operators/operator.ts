@@ -4,6 +4,17 @@ import type { Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 /**
+ * The operator set version of every training step. Gradient rules emit nodes of this version, and
+ * trainingForward rules bring older forms of their operator up to it (axes as inputs, Softmax over
+ * one axis, …). It is the newest whose kernels and fusions ONNX Runtime has for every operator we
+ * emit, so that only ever upwards is translated; operators newer than it are refused by name.
+ */
+export const STEP_OPSET = 20;
+
+/** A size that nobody named: it differs from every other size, other unknown ones included. */
+export const UNKNOWN_SIZE = "?";
+
+/**
  * Everything NormLens knows of one ONNX operator, side by side. A family of operators is one file;
  * table.ts collects them. Adding an operator is adding its rule and its test.
  */
@@ -13,11 +24,16 @@ export interface OperatorRule {
   readonly domain?: string;
   /** Types and shapes of the outputs; undefined entries are unknown. */
   readonly inferShapes: ShapeRule;
+  /**
+   * Elements of the first output where it is a short integer tensor that follows from shapes, so
+   * that targets computed as Shape → Gather → Concat → Reshape are known.
+   */
+  readonly inferElements?: ElementRule;
   /** The vector-Jacobian product; left out where there is none, which training says by name. */
   readonly gradient?: GradientRule;
   /**
    * The forward computation while training, where it differs from inference (batch statistics,
-   * dropout masks). Left out, the node is copied as it is.
+   * dropout masks) or from STEP_OPSET's form. Left out, the node is copied as it is.
    */
   readonly trainingForward?: TrainingForwardRule;
 }
@@ -29,18 +45,27 @@ export interface ValueType {
 
 export interface ShapeContext {
   readonly node: Node;
+  /** The version of the node's operator set. */
   readonly opset: number;
   input(index: number): ValueType | undefined;
   /** The input's value where it is constant (axes, target shapes, pads). */
   constant(index: number): Tensor | undefined;
+  /**
+   * Elements of an integer input of rank 0 or 1: numbers, or names of sizes. Known for constants
+   * and for whatever is computed from shapes.
+   */
+  elements(index: number): readonly Dimension[] | undefined;
 }
 
 export type ShapeRule = (context: ShapeContext) => readonly (ValueType | undefined)[];
 
+export type ElementRule = (context: ShapeContext) => readonly Dimension[] | undefined;
+
 /** What a gradient rule sees. Shapes are fully known numbers: a training step is static. */
 export interface GradientContext {
-  /** Where the rule adds its nodes. */
+  /** Where the rule adds its nodes, in their STEP_OPSET form. */
   readonly builder: GraphBuilder;
+  /** The model's own node, with attributes as of `opset`. */
   readonly node: Node;
   readonly opset: number;
   /** Names of the forward values in the step graph; "" for an omitted input. */
@@ -49,6 +74,8 @@ export interface GradientContext {
   inputShape(index: number): readonly number[];
   outputShape(index: number): readonly number[];
   constant(index: number): Tensor | undefined;
+  /** Elements of an integer input that is constant or follows from shapes. */
+  elements(index: number): readonly number[] | undefined;
   /** True when somebody wants the gradient for this input; rules skip the others. */
   needs(index: number): boolean;
   /** Values that trainingForward kept for the gradient, by name (for example "batchMean"). */
@@ -58,6 +85,8 @@ export interface GradientContext {
 /**
  * Adds the nodes of the vector-Jacobian product.
  *
+ * A gradient may have the shape its input has after broadcasting: autodiff sums it back.
+ *
  * @param outputGradients name of the gradient of the loss for each output, undefined where zero.
  * @returns name of the gradient for each input, undefined where not needed or not differentiable.
  */
@@ -66,18 +95,26 @@ export type GradientRule = (
   outputGradients: readonly (string | undefined)[],
 ) => readonly (string | undefined)[];
 
-export interface TrainingForwardContext
-  extends Omit<GradientContext, "saved" | "outputs" | "needs"> {
-  /** Names the outputs must get. */
+export interface TrainingForwardContext extends Omit<GradientContext, "saved" | "needs"> {
+  /** Names the outputs must get; "" for an omitted output. */
   readonly outputs: readonly string[];
   /** Keeps a value for the gradient rule of the same node. */
   save(name: string, value: string): void;
-  /** Declares the next value of a stored state such as a running mean: parameter ← value. */
-  updateState(parameter: string, nextValue: string): void;
+  /**
+   * Declares the next value of the stored state (such as a running mean) that an input reads.
+   * `next` gets the name of the state's value so far: nodes that share a state update it in turn.
+   */
+  updateState(input: number, next: (current: string) => string): void;
   readonly options: TrainingForwardOptions;
 }
 
 export interface TrainingForwardOptions {
+  /**
+   * Initializers that the caller declares as inputs of the step graph because they are trained.
+   * States (running statistics) are inputs too, see ForwardTrace.stateUpdates; every other
+   * initializer is copied into the step graph as a constant.
+   */
+  readonly parameters: readonly string[];
   /** new running statistic = (1 − momentum)·old + momentum·batch (torch's direction). */
   readonly batchNormMomentum: number;
   /** Which variance enters the running variance: m/(m−1) times the batch's, or the batch's own. */
