@@ -1,0 +1,174 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import {
+  ModelProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
+import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { GraphField, ModelField, TensorField } from "./fields.ts";
+import { type ElementKind, onnxSource, type Slot } from "./source.ts";
+
+/**
+ * A piece of an encoded model. The size is known before the bytes are, so that a large tensor is
+ * computed or read only when it is its turn to be written.
+ */
+export interface Chunk {
+  readonly byteLength: number;
+  bytes(): Uint8Array;
+}
+
+export interface EncodeOptions {
+  /** Puts external data into the model, so that the bytes stand alone. */
+  readonly inlineExternalData: boolean;
+}
+
+/**
+ * The encoded model, in pieces. What came from the same file and was not changed is that file's own
+ * bytes, in the file's order; only changed elements are encoded anew.
+ */
+export function modelChunks(graph: Graph, options: EncodeOptions): Chunk[] {
+  const source = onnxSource(graph);
+  const body = graphChunks(graph, options);
+  const header = fieldHeader(ModelField.graph, totalBytes(body));
+  if (source === undefined) return [known(modelHeader(graph)), known(header), ...body];
+  return [...source.before.map(known), known(header), ...body, ...source.after.map(known)];
+}
+
+export function totalBytes(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+}
+
+function modelHeader(graph: Graph): Uint8Array {
+  const opsetImport = [...graph.opsets].map(([domain, version]) =>
+    create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+  );
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: BigInt(graph.irVersion),
+      producerName: graph.producer,
+      opsetImport,
+    }),
+  );
+}
+
+type Lists = Readonly<Record<ElementKind, readonly object[]>>;
+
+/**
+ * Walks the file's slots and puts the graph's present elements where their like stood: an element
+ * that is still there keeps its place, new ones follow their predecessor, lost ones leave no trace.
+ */
+function graphChunks(graph: Graph, options: EncodeOptions): Chunk[] {
+  const source = onnxSource(graph);
+  const lists: Lists = {
+    node: graph.nodes,
+    initializer: [...graph.initializers.values()],
+    input: graph.inputs,
+    output: graph.outputs,
+    valueInfo: graph.valueInfo,
+  };
+  const chunks: Chunk[] = [];
+  const next: Record<ElementKind, number> = {
+    node: 0,
+    initializer: 0,
+    input: 0,
+    output: 0,
+    valueInfo: 0,
+  };
+  const positions = new Map(
+    Object.values(lists).flatMap((list) =>
+      list.map((value, position) => [value, position] as const),
+    ),
+  );
+  const encodedBytes = (value: object) =>
+    options.inlineExternalData && isExternal(value) ? undefined : source?.encoded.get(value);
+  const emit = (kind: ElementKind, end: number) => {
+    for (; next[kind] < end; next[kind]++) {
+      const value = lists[kind][next[kind]] as object;
+      const bytes = encodedBytes(value);
+      chunks.push(...(bytes === undefined ? elementChunks(kind, value) : [known(bytes)]));
+    }
+  };
+  const slots: readonly Slot[] = source?.slots ?? nameSlot(graph);
+  const last = new Map(slots.map((slot, position) => [slot.kind, position]));
+  for (const [position, slot] of slots.entries()) {
+    if (slot.kind === "bytes") {
+      chunks.push(known(slot.bytes));
+      continue;
+    }
+    emit(slot.kind, (positions.get(slot.value) ?? -1) + 1);
+    if (last.get(slot.kind) === position) emit(slot.kind, lists[slot.kind].length);
+  }
+  for (const kind of Object.keys(lists) as ElementKind[]) emit(kind, lists[kind].length);
+  return chunks;
+}
+
+function isExternal(value: object): boolean {
+  return "data" in value && (value as Tensor).data.encoding === "external";
+}
+
+function nameSlot(graph: Graph): readonly Slot[] {
+  const name = new TextEncoder().encode(graph.name);
+  return [{ kind: "bytes", bytes: concat(fieldHeader(GraphField.name, name.length), name) }];
+}
+
+function elementChunks(kind: ElementKind, value: object): Chunk[] {
+  if (kind === "initializer") return tensorChunks(value as Tensor);
+  const bytes =
+    kind === "node"
+      ? toBinary(
+          NodeProtoSchema,
+          value as Node as Parameters<typeof toBinary<typeof NodeProtoSchema>>[1],
+        )
+      : toBinary(
+          ValueInfoProtoSchema,
+          value as ValueInfo as Parameters<typeof toBinary<typeof ValueInfoProtoSchema>>[1],
+        );
+  return [known(fieldHeader(GraphField[kind], bytes.length)), known(bytes)];
+}
+
+/** A changed tensor: what the file said of it beside the data, then the data as raw_data. */
+function tensorChunks(tensor: Tensor): Chunk[] {
+  const header = create(TensorProtoSchema, {
+    name: tensor.name,
+    dims: tensor.dims.map(BigInt),
+    dataType: tensor.dataType,
+    ...(tensor.header === undefined ? {} : describing(tensor.header)),
+  });
+  const start = concat(
+    toBinary(TensorProtoSchema, header),
+    fieldHeader(TensorField.rawData, tensor.data.byteLength),
+  );
+  const data: Chunk = { byteLength: tensor.data.byteLength, bytes: () => tensor.data.read() };
+  return [
+    known(fieldHeader(GraphField.initializer, start.length + data.byteLength)),
+    known(start),
+    data,
+  ];
+}
+
+/** The parts of a stored tensor that are not its name, type, shape or data. */
+function describing(header: TensorProto) {
+  return {
+    docString: header.docString,
+    metadataProps: header.metadataProps,
+    ...(header.$unknown === undefined ? {} : { $unknown: header.$unknown }),
+  };
+}
+
+function fieldHeader(field: number, length: number): Uint8Array {
+  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
+}
+
+function known(bytes: Uint8Array): Chunk {
+  return { byteLength: bytes.length, bytes: () => bytes };
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}

@@ -1,0 +1,166 @@
+import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { NodeProtoSchema, OperatorSetIdProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
+import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
+import { InputError } from "../../graph/input-error.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { ExternalFolder } from "./external-data.ts";
+import { GraphField, ModelField } from "./fields.ts";
+import { refuseLookAlike } from "./look-alikes.ts";
+import { readTensor } from "./read-tensor.ts";
+import type { OnnxSource, Slot } from "./source.ts";
+import { type Field, scanFields, varintValue } from "./wire.ts";
+
+/** protobuf cannot encode more, so a longer file is something else. */
+const LARGEST_FILE_BYTES = 2 ** 31 - 1;
+
+/** Each element costs a few hundred bytes in memory; this keeps a hostile file from exhausting it. */
+const MOST_ELEMENTS = 2_000_000;
+
+/**
+ * Reads an ONNX file into a graph. Tensor data stays in the file's bytes (or in external files)
+ * until it is asked for.
+ *
+ * @throws InputError naming the file, the field and the value for whatever is not a valid model.
+ */
+export async function readModel(path: string): Promise<Graph> {
+  const file = resolve(path);
+  try {
+    const info = await stat(file);
+    if (!info.isFile()) throw new InputError("is not a file");
+    if (info.size > LARGEST_FILE_BYTES) {
+      throw new InputError(`has ${info.size} bytes; an ONNX file ends at ${LARGEST_FILE_BYTES}`);
+    }
+    return parseModel(await readFile(file), file);
+  } catch (error) {
+    if (error instanceof InputError) throw error.inFile(path);
+    if (isMissing(error)) throw new InputError("no such file", path);
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/**
+ * @param file absolute path the bytes came from, where external data is looked for; a model that
+ *   is only bytes must hold all its data.
+ */
+export function parseModel(contents: Uint8Array, file?: string): Graph {
+  const bytes = new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength);
+  refuseLookAlike(bytes);
+  const before: Uint8Array[] = [];
+  const after: Uint8Array[] = [];
+  const graphs: Uint8Array[] = [];
+  const opsets = new Map<string, number>();
+  let irVersion = 0;
+  const producer: string[] = [];
+  for (const field of scanFields(bytes, "model")) {
+    if (field.number === ModelField.graph) {
+      graphs.push(field.value);
+      continue;
+    }
+    (graphs.length === 0 ? before : after).push(field.bytes);
+    if (field.number === ModelField.irVersion) irVersion = varintValue(field);
+    if (field.number === ModelField.opsetImport) {
+      const imported = decode(OperatorSetIdProtoSchema, field, "opset_import");
+      const domain = imported.domain === "ai.onnx" ? "" : imported.domain;
+      opsets.set(domain, Number(imported.version));
+    }
+    if (field.number === ModelField.producerName || field.number === ModelField.producerVersion) {
+      producer.push(new TextDecoder().decode(field.value));
+    }
+  }
+  if (graphs.length === 0) throw new InputError("model has no graph; this is not an ONNX model");
+  const external = file === undefined ? undefined : new ExternalFolder(file);
+  const parts = readGraph(graphs, external);
+  const source: OnnxSource = {
+    format: "onnx",
+    file,
+    fileBytes: bytes.length,
+    externalBytes: external?.totalBytes ?? 0,
+    before,
+    after,
+    slots: parts.slots,
+    encoded: parts.encoded,
+  };
+  return { ...parts.graph, irVersion, opsets, producer: producer.join(" "), source };
+}
+
+type GraphParts = Omit<Graph, "irVersion" | "opsets" | "producer" | "source">;
+
+/** A message field that occurs twice is merged, hence several encoded graphs. */
+function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | undefined) {
+  const slots: Slot[] = [];
+  const encoded = new Map<object, Uint8Array>();
+  const nodes: Node[] = [];
+  const initializers = new Map<string, Tensor>();
+  const infos = {
+    input: [] as ValueInfo[],
+    output: [] as ValueInfo[],
+    valueInfo: [] as ValueInfo[],
+  };
+  let name = "";
+  const take = (slot: Exclude<Slot, { kind: "bytes" }>, field: Field) => {
+    slots.push(slot);
+    encoded.set(slot.value, field.bytes);
+    if (slots.length > MOST_ELEMENTS) {
+      throw new InputError(`graph has more than ${MOST_ELEMENTS} elements`);
+    }
+  };
+  for (const field of graphs.flatMap((graph) => [...scanFields(graph, "graph")])) {
+    if (field.number === GraphField.node) {
+      const value = decode(NodeProtoSchema, field, `graph.node[${nodes.length}]`);
+      nodes.push(value);
+      take({ kind: "node", value }, field);
+    } else if (field.number === GraphField.initializer) {
+      const where = `graph.initializer[${initializers.size}]`;
+      const value = readTensor(field.value, where, external);
+      if (initializers.has(value.name)) {
+        throw new InputError(`graph.initializer: the name ${value.name} occurs twice`);
+      }
+      initializers.set(value.name, value);
+      take({ kind: "initializer", value }, field);
+    } else {
+      const kind = infoKind(field.number);
+      if (kind === undefined) {
+        if (field.number === GraphField.name) name = new TextDecoder().decode(field.value);
+        slots.push({ kind: "bytes", bytes: field.bytes });
+        continue;
+      }
+      const value = decode(ValueInfoProtoSchema, field, `graph.${kind}[${infos[kind].length}]`);
+      infos[kind].push(value);
+      take({ kind, value }, field);
+    }
+  }
+  const graph: GraphParts = {
+    name,
+    nodes,
+    initializers,
+    inputs: infos.input,
+    outputs: infos.output,
+    valueInfo: infos.valueInfo,
+  };
+  return { graph, slots, encoded };
+}
+
+function infoKind(field: number): "input" | "output" | "valueInfo" | undefined {
+  if (field === GraphField.input) return "input";
+  if (field === GraphField.output) return "output";
+  return field === GraphField.valueInfo ? "valueInfo" : undefined;
+}
+
+function decode<Schema extends Parameters<typeof fromBinary>[0]>(
+  schema: Schema,
+  field: Field,
+  where: string,
+): ReturnType<typeof fromBinary<Schema>> {
+  try {
+    return fromBinary(schema, field.value) as ReturnType<typeof fromBinary<Schema>>;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new InputError(`${where} cannot be decoded: ${why}`);
+  }
+}
