@@ -1,7 +1,7 @@
 import type { AttributeProto, TensorProto } from "onnx-buf";
 import { findAttribute } from "./attributes.ts";
 import { DataType } from "./data-type.ts";
-import type { Graph, Immutable } from "./graph.ts";
+import { type Graph, type Immutable, isStandardDomain } from "./graph.ts";
 import { indexOf } from "./index.ts";
 import { messageTensor } from "./message-tensor.ts";
 import { float32Tensor, int64Tensor, type Tensor } from "./tensor.ts";
@@ -22,7 +22,7 @@ export function constantValue(graph: Graph, value: string): Tensor | undefined {
     const initializer = graph.initializers.get(name);
     if (initializer !== undefined) return isOverridable(graph, name) ? undefined : initializer;
     const producer = index.producer(name);
-    if (producer === undefined || producer.domain !== "") return undefined;
+    if (producer === undefined || !isStandardDomain(producer.domain)) return undefined;
     if (producer.opType === "Constant") return constantNodeTensor(producer, name);
     if (producer.opType !== "Identity") return undefined;
     name = producer.input[0] ?? "";

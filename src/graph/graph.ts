@@ -15,6 +15,11 @@ export type ValueInfo = Immutable<ValueInfoProto>;
 /** The standard operator set's domain; "" and "ai.onnx" mean the same and are read as "". */
 export const STANDARD_DOMAIN = "";
 
+/** True for both spellings of the standard domain. */
+export function isStandardDomain(domain: string): boolean {
+  return domain === STANDARD_DOMAIN || domain === "ai.onnx";
+}
+
 /**
  * A model as an immutable value. An edit makes a new Graph that shares everything unchanged, and
  * writers recognize what is unchanged by object identity.

@@ -1,4 +1,15 @@
-import type { Graph, Node } from "./graph.ts";
+import type { GraphProto } from "onnx-buf";
+import type { Graph, Immutable, Node } from "./graph.ts";
+
+/** A subgraph that an attribute of a node holds: an If branch, a Loop or Scan body. */
+export type Body = Immutable<GraphProto>;
+
+/** The subgraphs of a node, in the order of its attributes. */
+export function bodiesOf(node: Node): readonly Body[] {
+  return node.attribute.flatMap((attribute) =>
+    attribute.g === undefined ? attribute.graphs : [attribute.g, ...attribute.graphs],
+  );
+}
 
 /** One place where a value is read: the node and the position among its inputs. */
 export interface Use {
@@ -46,10 +57,7 @@ function buildIndex(graph: Graph): GraphIndex {
       if (known === undefined) uses.set(value, [{ node, input }]);
       else known.push({ node, input });
     }
-    for (const attribute of node.attribute) {
-      if (attribute.g !== undefined) collectReads(attribute.g, bodyReads);
-      for (const body of attribute.graphs) collectReads(body, bodyReads);
-    }
+    for (const body of bodiesOf(node)) collectReads(body, bodyReads);
   }
   const outputs = new Set(graph.outputs.map((output) => output.name));
   const inputs = new Set(graph.inputs.map((input) => input.name));
@@ -63,17 +71,14 @@ function buildIndex(graph: Graph): GraphIndex {
   };
 }
 
-interface Body {
-  readonly node: readonly Node[];
-}
-
-/** Names read anywhere in a body. Shadowed names count too, which only makes edits more careful. */
+/**
+ * Names read anywhere in a body, or returned by it. Names of its own count too, which only makes
+ * edits more careful.
+ */
 function collectReads(body: Body, reads: Set<string>): void {
+  for (const output of body.output) reads.add(output.name);
   for (const node of body.node) {
     for (const value of node.input) reads.add(value);
-    for (const attribute of node.attribute) {
-      if (attribute.g !== undefined) collectReads(attribute.g, reads);
-      for (const inner of attribute.graphs) collectReads(inner, reads);
-    }
+    for (const inner of bodiesOf(node)) collectReads(inner, reads);
   }
 }
