@@ -11,7 +11,8 @@ export type ToModelPage =
   | { readonly type: "nodeDetail"; readonly detail: NodeDetail }
   | { readonly type: "preview"; readonly request: PassSelection; readonly report: PassReport }
   | { readonly type: "applied"; readonly sentence: string; readonly report: PassReport }
-  | { readonly type: "busy"; readonly message: string }
+  /** fraction: share of the whole work, 0–1, where it is known. */
+  | { readonly type: "busy"; readonly message: string; readonly fraction?: number }
   | { readonly type: "idle" }
   | { readonly type: "problem"; readonly message: string }
   /** Moves the selection, for example from the text view or the outline. */
@@ -26,7 +27,9 @@ export type FromModelPage =
   | { readonly type: "undo" }
   | { readonly type: "retry" }
   | { readonly type: "openAsText" }
-  | { readonly type: "train" };
+  | { readonly type: "train" }
+  /** A chart or table of the page; the host asks where it goes. */
+  | { readonly type: "saveFile"; readonly suggestedName: string; readonly content: ArrayBuffer };
 
 /** A pass on some sites; all applicable sites when left out. */
 export interface PassSelection {

@@ -24,7 +24,11 @@ export type ToTrainingPage =
     }
   /** Batched, at most some ten times a second. */
   | { readonly type: "events"; readonly events: readonly TrainingEvent[] }
-  | { readonly type: "status"; readonly status: RunStatus; readonly message?: string };
+  | { readonly type: "status"; readonly status: RunStatus; readonly message?: string }
+  /** The answer to chooseData; nothing is sent when the choice was cancelled. */
+  | { readonly type: "data"; readonly data: string }
+  /** Something other than the run went wrong or was done, for example "Saved digits-best.onnx". */
+  | { readonly type: "notice"; readonly message: string };
 
 export type FromTrainingPage =
   | { readonly type: "ready" }
