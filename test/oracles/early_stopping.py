@@ -4,8 +4,9 @@ Run: python test/oracles/early_stopping.py   (about 20 s)
 Versions: Python 3.11, keras 3.15.1, pytorch-lightning 2.6.6, scikit-learn 1.9.1, torch 2.13.0.
 
 Keras, Lightning and scikit-learn's MLP are the real callbacks, fed one value per epoch. The rules of TF.js
-(@tensorflow/tfjs-layers 4.22 callbacks.ts) and scikit-learn's SGD (_sgd_fast.pyx) are rewritten here. All values are
-short binary fractions, so that no comparison depends on the precision it is made in.
+(@tensorflow/tfjs-layers 4.22 callbacks.ts) and scikit-learn's SGD (_sgd_fast.pyx) are rewritten here; their cases were
+once compared with the real ones (SGD: those with a score). All values are short binary fractions, so that no comparison
+depends on the precision it is made in.
 
 A list of {rule, sequence, options, values, epochsRun, stopped, bestEpoch, bestValue, restoredEpoch, reason}:
   rule           "keras" | "lightning" | "tfjs" | "sklearn-mlp" | "sklearn-sgd"
@@ -221,6 +222,8 @@ def main() -> None:
         for mode, sign in (("min", 1), ("max", -1)):
             for sequence, values in FALLING.items():
                 for option in COMMON + EXTRA[rule]:
+                    if rule.startswith("sklearn") and option["patience"] == 0:
+                        continue  # scikit-learn takes no patience under 1
                     options = {"mode": mode} | {key: sign * value if key in SIGNED else value for key, value in option.items()}
                     signed = [sign * value for value in values]
                     case = {"rule": rule, "sequence": sequence, "options": options, "values": [plain(value) for value in signed]}
