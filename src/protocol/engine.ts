@@ -16,6 +16,7 @@ export interface EngineMethods {
   text(params: DocumentRequest): TextView;
   /** Writes the document to target (atomically); source and target may be the same. */
   save(params: DocumentRequest & { readonly target: string }): { readonly bytes: number };
+  /** Forgets a document, so that the next open reads the file again. */
   close(params: { readonly path: string }): null;
   verify(params: { readonly a: string; readonly b: string; readonly data?: string }): Certificate;
   statistics(params: StatisticsRequest): { readonly values: readonly ValueStatistics[] };
@@ -42,6 +43,9 @@ export type TrainingNotification = TrainingEvent;
 
 /** Error code of a refusal: the message is the sentence for the user. */
 export const INPUT_ERROR_CODE = 1;
+
+/** Error code of a request that was cancelled and has nothing to keep. */
+export const CANCELLED_CODE = 2;
 
 /** One edit of a document: a pass on sites, or the weights of a training run. */
 export type Edit =
@@ -72,7 +76,13 @@ export interface PassRequest {
 export interface DocumentRequest {
   /** Absolute path of the model file; it identifies the document. */
   readonly path: string;
-  /** Every edit since the file, in order. */
+  /**
+   * Where the unedited bytes are, when they are no longer at path: saving over the file keeps a
+   * copy of the original, so that undo past the save, and replay after a crash, still start from it.
+   * External data is looked for beside path in either case.
+   */
+  readonly source?: string;
+  /** Every edit since the unedited bytes, in order. */
   readonly edits: readonly Edit[];
 }
 

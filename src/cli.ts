@@ -1,0 +1,63 @@
+import { Command, CommanderError } from "commander";
+import { addApply } from "./cli/apply.ts";
+import { addInspect } from "./cli/inspect.ts";
+import { addStats } from "./cli/stats.ts";
+import { addTrain } from "./cli/train.ts";
+import { addVerify } from "./cli/verify.ts";
+import { InputError } from "./graph/input-error.ts";
+import { VERSION } from "./protocol/version.ts";
+
+/**
+ * The command line. Exit 0: done; 1: done and the answer is no; 2: bad usage or input, with one
+ * line on stderr.
+ */
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command("normlens")
+    .description("Shows, changes, proves and trains the regularization of neural networks.")
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+  let exitCode = 0;
+  const setExitCode = (code: number) => {
+    exitCode = code;
+  };
+  for (const add of [addInspect, addApply, addVerify, addTrain, addStats]) {
+    add(program, setExitCode);
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function refuse(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    const message = error.code === "commander.help" ? "a command is needed" : error.message;
+    process.stderr.write(`normlens: ${message.replace(/^error: /, "")} (see normlens --help)\n`);
+    return 2;
+  }
+  if (error instanceof InputError) {
+    process.stderr.write(`normlens: ${oneLine(error.message)}\n`);
+    return 2;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`normlens: this should not have happened: ${oneLine(message)}\n`);
+  if (process.env.NORMLENS_DEBUG && error instanceof Error)
+    process.stderr.write(`${error.stack}\n`);
+  return 2;
+}
+
+/** Names come from untrusted files: control characters must neither break the line nor the terminal. */
+function oneLine(message: string): string {
+  return message.replace(/\s*\n\s*/g, " ").replace(/\p{Cc}/gu, "\uFFFD");
+}
+
+// A closed pipe (… | head) is the reader's choice, not an error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+});
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,60 @@
+import cliProgress from "cli-progress";
+import { fromJsonNumber, type JsonNumber } from "../protocol/reports.ts";
+import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import { print } from "./command.ts";
+
+/** Shows a run to a person: a bar a run on stderr when it is a terminal, a line an epoch otherwise. */
+export class TrainingDisplay {
+  readonly #bar: cliProgress.SingleBar | undefined;
+
+  constructor(readonly config: TrainingConfig) {
+    if (process.stderr.isTTY) {
+      this.#bar = new cliProgress.SingleBar({
+        format: "epoch {value}/{total} {bar} {text}",
+        stream: process.stderr,
+        hideCursor: true,
+      });
+    }
+  }
+
+  show(event: TrainingEvent): void {
+    switch (event.event) {
+      case "start": {
+        const { train, validation, test } = event.samples;
+        print(`Training on ${train} samples, ${validation} for validation, ${test} for the test.`);
+        this.#bar?.start(this.config.maxEpochs, 0, { text: "" });
+        return;
+      }
+      case "step":
+        return;
+      case "epoch": {
+        const text = epochText(event);
+        if (this.#bar !== undefined) this.#bar.update(event.epoch, { text });
+        else print(`epoch ${event.epoch}: ${text}`);
+        return;
+      }
+      case "stop":
+        this.#bar?.stop();
+        print(event.sentence);
+        return;
+      case "done":
+        print(`Test loss ${short(event.testLoss)}${accuracyText("accuracy", event.testAccuracy)}.`);
+        print(`Best model: ${event.model}; record of the run: ${event.run}`);
+    }
+  }
+}
+
+function epochText(event: Extract<TrainingEvent, { event: "epoch" }>): string {
+  const accuracy = accuracyText("accuracy", event.validationAccuracy);
+  return `train ${short(event.trainLoss)}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
+}
+
+function accuracyText(label: string, accuracy: JsonNumber | undefined): string {
+  return accuracy === undefined
+    ? ""
+    : `, ${label} ${(100 * fromJsonNumber(accuracy)).toFixed(1)} %`;
+}
+
+function short(value: JsonNumber): string {
+  return fromJsonNumber(value).toPrecision(4);
+}

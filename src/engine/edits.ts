@@ -1,0 +1,32 @@
+import { readModel } from "../formats/onnx/read.ts";
+import { dataTypeName } from "../graph/data-type.ts";
+import type { Graph } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
+import { findPass } from "../passes/registry.ts";
+import type { Edit } from "../protocol/engine.ts";
+
+/** The graph after one edit. Deterministic, so that replaying a list of edits gives the same graph. */
+export async function applyEdit(graph: Graph, edit: Edit): Promise<Graph> {
+  if (edit.kind === "pass") {
+    return findPass(edit.pass).apply(graph, edit.sites, edit.options).graph;
+  }
+  return replaceWeights(graph, await readModel(edit.path), edit.path);
+}
+
+/** Takes over every initializer of the same name from a trained copy of the model. */
+function replaceWeights(graph: Graph, trained: Graph, file: string): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const [name, tensor] of graph.initializers) {
+    const other = trained.initializers.get(name);
+    if (other === undefined) throw new InputError(`has no weights for ${name}`, file);
+    const same = other.dataType === tensor.dataType && `${other.dims}` === `${tensor.dims}`;
+    if (!same) {
+      throw new InputError(
+        `${name} is ${dataTypeName(other.dataType)} [${other.dims}], the model has ${dataTypeName(tensor.dataType)} [${tensor.dims}]`,
+        file,
+      );
+    }
+    initializers.set(name, other);
+  }
+  return { ...graph, initializers };
+}

@@ -1,0 +1,94 @@
+import { readModel } from "../formats/onnx/read.ts";
+import { saveModel } from "../formats/onnx/write.ts";
+import type {
+  EngineMethod,
+  EngineParams,
+  EngineResult,
+  RuntimeReport,
+} from "../protocol/engine.ts";
+import { loadRuntime } from "../runtime/onnx-runtime.ts";
+import { modelStatistics } from "../training/model-statistics.ts";
+import { train } from "../training/train.ts";
+import { applyPass } from "./apply-pass.ts";
+import { compareModels } from "./certificate/compare-models.ts";
+import type { RequestContext } from "./context.ts";
+import { documentView } from "./document-view.ts";
+import { Documents } from "./documents.ts";
+import { nodeDetail } from "./node-detail.ts";
+import { PauseSwitch } from "./pause-switch.ts";
+import { textView } from "./text-view.ts";
+
+type Methods = {
+  readonly [M in EngineMethod]: (
+    params: EngineParams<M>,
+    context: RequestContext,
+  ) => Promise<EngineResult<M>>;
+};
+
+/** The engine's requests. One table, so that a method without an answer does not compile. */
+export function engineMethods(): Methods {
+  const documents = new Documents();
+  const pause = new PauseSwitch();
+  return {
+    runtime: () => runtimeReport(),
+    open: async (params) =>
+      documentView(params.path, await documents.get(params), await runtimeReport()),
+    nodeDetail: async (params) => nodeDetail((await documents.get(params)).graph, params.node),
+    preview: async (params, context) => {
+      const { graph } = await documents.get(params);
+      return (await applyPass(graph, params, context)).report;
+    },
+    text: async (params) => textView(params.path, (await documents.get(params)).graph),
+    save: async (params) => {
+      const { graph } = await documents.get(params);
+      return { bytes: await saveModel(graph, params.target) };
+    },
+    close: async (params) => {
+      documents.forget(params.path);
+      return null;
+    },
+    verify: async (params, context) =>
+      compareModels({
+        a: await readModel(params.a),
+        b: await readModel(params.b),
+        runtime: await loadRuntime(),
+        signal: context.signal,
+        onProgress: context.progress,
+        ...(params.data === undefined ? {} : { data: params.data }),
+      }),
+    statistics: async (params, context) => {
+      const { graph } = await documents.get(params);
+      const values = await modelStatistics({
+        graph,
+        data: params.data,
+        runtime: await loadRuntime(),
+        signal: context.signal,
+        ...(params.nodes === undefined ? {} : { nodes: params.nodes }),
+      });
+      return { values };
+    },
+    train: async (params, context) => {
+      const { graph } = await documents.get(params);
+      return train({
+        graph,
+        modelName: params.path,
+        config: params.config,
+        runsFolder: params.runs,
+        runtime: await loadRuntime(),
+        signal: context.signal,
+        isPaused: () => pause.wait(context.signal),
+        onEvent: context.trainingEvent,
+        ...(params.output === undefined ? {} : { output: params.output }),
+      });
+    },
+    pauseTraining: async (params) => {
+      pause.set(params.paused);
+      return null;
+    },
+  };
+}
+
+async function runtimeReport(): Promise<RuntimeReport> {
+  const { name, version, reason } = await loadRuntime();
+  return { name, version, reason };
+}
