@@ -1,0 +1,56 @@
+import { elementCount } from "../graph/tensor.ts";
+import type { Dataset } from "./dataset.ts";
+import { type Random, shuffle } from "./random.ts";
+
+/** Arrays that one batch is copied into, reused from step to step. */
+export interface Batch {
+  /** Number of rows the arrays have room for. */
+  readonly size: number;
+  readonly features: Float32Array;
+  /** Filled for class targets; int64, as ONNX losses take labels. */
+  readonly labels: BigInt64Array;
+  /** Filled for number targets. */
+  readonly values: Float32Array;
+}
+
+export function allocateBatch(dataset: Dataset, size: number): Batch {
+  const targets = dataset.targets;
+  const valueCount = targets?.kind === "numbers" ? elementCount(targets.shape) : 0;
+  return {
+    size,
+    features: new Float32Array(size * elementCount(dataset.sampleShape)),
+    labels: new BigInt64Array(targets?.kind === "classes" ? size : 0),
+    values: new Float32Array(size * valueCount),
+  };
+}
+
+/**
+ * Copies the samples at rows[start], rows[start + 1], … into the batch. Where rows end before the
+ * batch is full, the last row is repeated, so that a graph of fixed batch size can run; the caller
+ * ignores what comes out for the repeated rows.
+ *
+ * @returns number of rows that are not repetitions.
+ */
+export function fillBatch(batch: Batch, dataset: Dataset, rows: Int32Array, start: number): number {
+  const sampleSize = elementCount(dataset.sampleShape);
+  const targets = dataset.targets;
+  const valueSize = batch.values.length / batch.size;
+  for (let slot = 0; slot < batch.size; slot++) {
+    const row = rows[Math.min(start + slot, rows.length - 1)] as number;
+    const sample = dataset.features.subarray(row * sampleSize, (row + 1) * sampleSize);
+    batch.features.set(sample, slot * sampleSize);
+    if (targets?.kind === "classes") batch.labels[slot] = BigInt(targets.labels[row] as number);
+    if (targets?.kind === "numbers") {
+      const value = targets.values.subarray(row * valueSize, (row + 1) * valueSize);
+      batch.values.set(value, slot * valueSize);
+    }
+  }
+  return Math.min(batch.size, rows.length - start);
+}
+
+/** The rows in the order of one epoch: a new shuffle each time it is called. */
+export function epochOrder(rows: Int32Array, random: Random): Int32Array {
+  const order = Int32Array.from(rows);
+  shuffle(order, random);
+  return order;
+}

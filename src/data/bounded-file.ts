@@ -1,0 +1,43 @@
+import type { Readable } from "node:stream";
+import { InputError } from "../graph/input-error.ts";
+
+/** Everything a data file may expand to; a data set is kept in memory as a whole. */
+export const LARGEST_DATA_BYTES = 2 ** 31;
+
+/**
+ * Reads a stream to its end, and stops where it grows past the limit, so that a small compressed
+ * file cannot fill the memory.
+ */
+export async function readBounded(stream: Readable, file: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      length += chunk.byteLength;
+      if (length > LARGEST_DATA_BYTES) {
+        throw new InputError(
+          `expands to more than ${LARGEST_DATA_BYTES} bytes; data sets are at most that large`,
+          file,
+        );
+      }
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw asInputError(error, file);
+  }
+  const bytes = new Uint8Array(length);
+  let position = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, position);
+    position += chunk.byteLength;
+  }
+  return bytes;
+}
+
+function asInputError(error: unknown, file: string): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "ENOENT") return new InputError("no such file", file);
+  if (code === "EISDIR") return new InputError("is a folder", file);
+  if (code.startsWith("Z_")) return new InputError("is not a valid gzip file", file);
+  return error;
+}

@@ -1,0 +1,78 @@
+import { InputError } from "../graph/input-error.ts";
+import { elementCount } from "../graph/tensor.ts";
+
+/** Samples and, where the source has them, what a model should answer for each. */
+export interface Dataset {
+  /** What people call it: "digits" or the file's name. */
+  readonly name: string;
+  readonly count: number;
+  /** Shape of one sample, without the batch dimension. */
+  readonly sampleShape: readonly number[];
+  /** Row-major [count, ...sampleShape]. */
+  readonly features: Float32Array;
+  readonly targets?: Targets;
+}
+
+export type Targets = ClassTargets | NumberTargets;
+
+export interface ClassTargets {
+  readonly kind: "classes";
+  /** The class of each sample, 0 … classNames.length − 1. */
+  readonly labels: Int32Array;
+  readonly classNames: readonly string[];
+}
+
+export interface NumberTargets {
+  readonly kind: "numbers";
+  /** Row-major [count, ...shape]. */
+  readonly values: Float32Array;
+  /** Shape of one target; [] is a single number. */
+  readonly shape: readonly number[];
+}
+
+/** How whole-number targets are meant; left out, whole numbers are classes and others are not. */
+export type TargetKind = Targets["kind"];
+
+/**
+ * The same samples in the shape a model takes: 64 numbers become 1×8×8 and the reverse. Only the
+ * shape changes, the row-major order stays.
+ *
+ * @param shape sizes of the model's input without the batch; undefined where the model leaves the
+ *   size open, which one dimension may.
+ */
+export function withSampleShape(
+  dataset: Dataset,
+  shape: readonly (number | undefined)[],
+  modelInput: string,
+): Dataset {
+  const has = elementCount(dataset.sampleShape);
+  const known = elementCount(shape.map((size) => size ?? 1));
+  const open = shape.filter((size) => size === undefined).length;
+  const sameRank = shape.length === dataset.sampleShape.length;
+  if (
+    sameRank &&
+    shape.every((size, axis) => (size ?? dataset.sampleShape[axis]) === dataset.sampleShape[axis])
+  ) {
+    return dataset;
+  }
+  if (open > 1 || known === 0 || (open === 0 ? has !== known : has % known !== 0)) {
+    const wanted = shape.map((size) => size ?? "?").join("×");
+    throw new InputError(
+      `data ${dataset.name}: a sample has ${has} numbers (${dataset.sampleShape.join("×")}), but input ${modelInput} takes ${open === 0 ? `${known} ` : ""}(${wanted})`,
+    );
+  }
+  return { ...dataset, sampleShape: shape.map((size) => size ?? has / known) };
+}
+
+/** Labels as classes in the order of their names; whole numbers are ordered by value. */
+export function classTargets(labels: readonly string[]): ClassTargets {
+  const names = [...new Set(labels)];
+  const numeric = names.every((name) => /^-?\d+(\.0*)?$/.test(name.trim()));
+  names.sort(numeric ? (a, b) => Number(a) - Number(b) : undefined);
+  const index = new Map(names.map((name, position) => [name, position]));
+  return {
+    kind: "classes",
+    labels: Int32Array.from(labels, (label) => index.get(label) ?? 0),
+    classNames: names,
+  };
+}

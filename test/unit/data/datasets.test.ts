@@ -1,0 +1,182 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { zipSync } from "fflate";
+import { describe, expect, it } from "vitest";
+import { allocateBatch, fillBatch } from "../../../src/data/batches.ts";
+import { parseCsv } from "../../../src/data/csv.ts";
+import { withSampleShape } from "../../../src/data/dataset.ts";
+import { parseNpy } from "../../../src/data/npy.ts";
+import { npzDataset, parseNpz } from "../../../src/data/npz.ts";
+import { openDataset } from "../../../src/data/open-dataset.ts";
+import { splitSamples } from "../../../src/data/split.ts";
+
+function npy(descr: string, shape: string, data: Uint8Array, order = "False"): Uint8Array {
+  const header = `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`;
+  const padded = `${header.padEnd(64 - 11 + 64, " ")}\n`;
+  const bytes = new Uint8Array(10 + padded.length + data.length);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, padded.length & 255, padded.length >> 8]);
+  bytes.set(new TextEncoder().encode(padded), 10);
+  bytes.set(data, 10 + padded.length);
+  return bytes;
+}
+
+const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
+
+describe("digits", () => {
+  it("are 1,797 images of 8×8 in 0…1 with ten classes, in file order", async () => {
+    const digits = await openDataset("digits");
+    expect([digits.count, ...digits.sampleShape]).toEqual([1797, 1, 8, 8]);
+    expect(Math.max(...digits.features)).toBe(1);
+    expect(digits.features[2]).toBe(5 / 16);
+    if (digits.targets?.kind !== "classes") throw new Error("classes expected");
+    expect(digits.targets.classNames).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    expect([...digits.targets.labels.subarray(0, 4)]).toEqual([0, 1, 2, 3]);
+  });
+
+  it("are split by class, all rows once, the same for the same seed", async () => {
+    const digits = await openDataset("digits");
+    const shares = { train: 0.6, validation: 0.2, test: 0.2 };
+    const split = splitSamples(digits, shares, 0);
+    expect([split.train.length, split.validation.length, split.test.length]).toEqual([
+      1078, 360, 359,
+    ]);
+    const all = [...split.train, ...split.validation, ...split.test].sort((a, b) => a - b);
+    expect(all).toEqual(Array.from({ length: 1797 }, (_, row) => row));
+    expect(splitSamples(digits, shares, 0)).toEqual(split);
+    expect(splitSamples(digits, shares, 1)).not.toEqual(split);
+    if (digits.targets?.kind !== "classes") throw new Error("classes expected");
+    const labels = digits.targets.labels;
+    for (let digit = 0; digit < 10; digit++) {
+      const total = labels.filter((label) => label === digit).length;
+      const inTest = split.test.filter((row) => labels[row] === digit).length;
+      expect(Math.abs(inTest - total * 0.2)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("fit a flat and an image input, and nothing else", async () => {
+    const digits = await openDataset("digits");
+    expect(withSampleShape(digits, [64], "x").sampleShape).toEqual([64]);
+    expect(withSampleShape(digits, [1, undefined, 8], "x").sampleShape).toEqual([1, 8, 8]);
+    expect(() => withSampleShape(digits, [3, 8, 8], "x")).toThrow(
+      "data digits: a sample has 64 numbers (1×8×8), but input x takes 192 (3×8×8)",
+    );
+  });
+
+  it("fill a last batch with repetitions of the last row", async () => {
+    const digits = await openDataset("digits");
+    const batch = allocateBatch(digits, 4);
+    expect(fillBatch(batch, digits, Int32Array.of(5, 6, 7, 8, 9, 10), 4)).toBe(2);
+    expect([...batch.labels]).toEqual([9n, 0n, 0n, 0n]);
+    expect(batch.features.subarray(64, 128)).toEqual(batch.features.subarray(192, 256));
+  });
+});
+
+describe("csv", () => {
+  it("takes the column named label, wherever it is", () => {
+    const table = parseCsv("a,Label,b\n1,cat,2\n3,ant,4\n", "t", "t.csv");
+    expect(table).toMatchObject({
+      count: 2,
+      sampleShape: [2],
+      features: Float32Array.of(1, 2, 3, 4),
+    });
+    expect(table.targets).toMatchObject({
+      classNames: ["ant", "cat"],
+      labels: Int32Array.of(1, 0),
+    });
+  });
+
+  it("reads whole numbers as classes unless numbers are asked for", () => {
+    expect(parseCsv("a,t\n1,10\n1,9\n", "t", "t.csv").targets).toMatchObject({
+      classNames: ["9", "10"],
+    });
+    expect(parseCsv("a,t\n1,10\n1,9\n", "t", "t.csv", "numbers").targets).toMatchObject({
+      values: Float32Array.of(10, 9),
+    });
+    expect(parseCsv("a,t\n1,0.5\n1,2\n", "t", "t.csv").targets?.kind).toBe("numbers");
+  });
+
+  it.each([
+    ["", "t.csv: is empty; a header line and rows are needed"],
+    ["1,2\n3,4\n", 't.csv: line 1 "1,2…" is numbers; a header line with column names is needed'],
+    ["a\n1\n", "t.csv: has one column; features and a label are needed"],
+    ["a,b\n", "t.csv: has a header line but no rows"],
+    ["a,b\nx,1\n", 't.csv: row 1, column a: "x" is not a number'],
+    ["a,b\n1,2\n,3\n", 't.csv: row 2, column a: "" is not a number'],
+    ["a,b\n1\n", "Invalid Record Length"],
+  ])("refuses %j", (text, message) => {
+    expect(() => parseCsv(text, "t", "t.csv")).toThrow(message);
+  });
+});
+
+describe("npz", () => {
+  const labels = new Uint8Array(BigInt64Array.of(2n, 0n).buffer);
+
+  it("takes samples from x and classes from whole numbers in y", () => {
+    const zip = zipSync({
+      "x.npy": npy("'<f4'", "(2, 3)", floats(1, 2, 3, 4, 5, 6)),
+      "y.npy": npy("'<i8'", "(2,)", labels),
+    });
+    const data = npzDataset(parseNpz(zip, "d.npz"), "d.npz", "d.npz");
+    expect(data).toMatchObject({ count: 2, sampleShape: [3] });
+    expect(data.targets).toMatchObject({ kind: "classes", classNames: ["0", "1", "2"] });
+  });
+
+  it("reads arrays stored column by column", () => {
+    const bytes = npy("'<f4'", "(2, 3)", floats(1, 4, 2, 5, 3, 6), "True");
+    expect([...parseNpy(bytes, "x", "f").values]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it.each([
+    [
+      "'|O'",
+      "(1,)",
+      8,
+      "f: x: holds Python objects (dtype object), which are never read; save numbers",
+    ],
+    ["'<U3'", "(1,)", 12, "f: x: dtype U3 is not supported; use numbers or booleans"],
+    ["'>f4'", "(1,)", 4, "f: x: big-endian data is not supported; save it as little-endian"],
+    ["[('a', '<f4')]", "(1,)", 4, "f: x: header is not that of an array of numbers"],
+    ["'<f4'", "(2,)", 4, "f: x: shape (2) of f4 needs 8 bytes, but 4 follow"],
+    ["'<f4'", "(4611686018427387904, 4)", 4, "is not valid"],
+    ["'<f4'", "(3000000000, 3000000000)", 4, "needs 36000000000000000000 bytes, but 4 follow"],
+  ])("refuses dtype %s with shape %s", (descr, shape, size, message) => {
+    expect(() => parseNpy(npy(descr, shape, new Uint8Array(size)), "x", "f")).toThrow(message);
+  });
+
+  it("refuses a member that declares more than memory should hold, before expanding it", () => {
+    const zip = zipSync({ "x.npy": npy("'<f4'", "(1,)", floats(1)) }, { level: 9 });
+    const view = new DataView(zip.buffer);
+    for (let byte = 0; byte + 4 < zip.length; byte++) {
+      if (view.getUint32(byte, true) === 0x02014b50) view.setUint32(byte + 24, 0xfffffff0, true);
+    }
+    expect(() => parseNpz(zip, "d.npz")).toThrow("expand to more than");
+  });
+
+  it("names what is missing or does not fit", () => {
+    const one = { "z.npy": npy("'<f4'", "(1,)", floats(1)) };
+    expect(() => npzDataset(parseNpz(zipSync(one), "d"), "d", "d")).toThrow(
+      "d: has no array x; it has z",
+    );
+    const uneven = {
+      "x.npy": npy("'<f4'", "(1, 1)", floats(1)),
+      "y.npy": npy("'<i8'", "(2,)", labels),
+    };
+    expect(() => npzDataset(parseNpz(zipSync(uneven), "d"), "d", "d")).toThrow(
+      "y: has 2 rows, but x has 1",
+    );
+  });
+});
+
+describe("opening", () => {
+  it("looks at the content before the name", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "normlens-data-"));
+    const path = join(folder, "wrong-name.csv");
+    await writeFile(path, zipSync({ "x.npy": npy("'<f4'", "(1, 1)", floats(1)) }));
+    expect(await openDataset(path)).toMatchObject({ count: 1 });
+    await expect(openDataset(join(folder, "none.csv"))).rejects.toThrow("no such data set");
+    await expect(openDataset(folder)).rejects.toThrow("is a folder");
+    await writeFile(join(folder, "a.txt"), "hello");
+    await expect(openDataset(join(folder, "a.txt"))).rejects.toThrow("is not a known data set");
+  });
+});
