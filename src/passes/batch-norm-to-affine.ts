@@ -1,0 +1,159 @@
+import { GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeGraph, changeNode, type GraphChanges, takenNames } from "../graph/edit.ts";
+import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
+import { readFloat64, roundedTensor } from "../graph/numbers.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { inferShapes } from "../operators/infer-shapes.ts";
+import type { ValueType } from "../operators/operator.ts";
+import {
+  affineForm,
+  type BatchNormalization,
+  isBatchNormalization,
+  readBatchNormalization,
+} from "./batch-normalization.ts";
+import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
+import { isRefusal, type Refusal, refuse } from "./refusal.ts";
+import { requireSites } from "./sites.ts";
+
+/** Before it, Mul and Add name the axis of their second input instead of broadcasting from the right. */
+const FIRST_OPSET_WITH_BROADCASTING = 7;
+
+/**
+ * Rewrites a BatchNorm that no neighbour can take up as what it computes at inference,
+ *
+ *   y = a·x + b   with   a = γ/√(σ² + ε),   b = β − μ·a,
+ *
+ * one Mul and one Add with constants of shape [C, 1, 1, …], so that they meet axis 1. A Mul by one
+ * and an Add of zero are exact identities and are left out.
+ */
+export const batchNormToAffine: Pass = {
+  id: "batch-norm-to-affine",
+  title: "Rewrite BatchNorm as Mul and Add",
+  description: "Replaces each BatchNorm by one multiplication and one addition per channel.",
+  preserves: "inference",
+  find: (graph) => candidates(graph).map(({ node, plan }) => site(node, plan)),
+  apply,
+};
+
+/** The two constants, rounded to the input's type. */
+interface Plan {
+  readonly batchNorm: BatchNormalization;
+  readonly scale: Tensor;
+  readonly shift: Tensor;
+}
+
+interface Candidate {
+  readonly node: Node;
+  readonly plan: Plan | Refusal;
+}
+
+function candidates(graph: Graph): Candidate[] {
+  const nodes = graph.nodes.filter(isBatchNormalization);
+  if (nodes.length === 0) return [];
+  const types = inferShapes(graph);
+  return nodes.map((node) => ({ node, plan: makePlan(graph, node, types) }));
+}
+
+function site(node: Node, plan: Plan | Refusal): Site {
+  const id = siteId(node);
+  if (isRefusal(plan)) return { node, id, applicable: false, reason: plan.reason };
+  return { node, id, applicable: true, into: id, title: `Rewrite ${id} as Mul and Add` };
+}
+
+function makePlan(graph: Graph, node: Node, types: ReadonlyMap<string, ValueType>): Plan | Refusal {
+  const batchNorm = readBatchNormalization(graph, node);
+  if (isRefusal(batchNorm)) return batchNorm;
+  const affine = affineForm(batchNorm);
+  if (isRefusal(affine)) return affine;
+  const type = types.get(batchNorm.input) ?? types.get(batchNorm.output);
+  const dims = constantDims(graph, batchNorm, type);
+  if (dims === undefined) {
+    return refuse(
+      `The number of dimensions of ${batchNorm.input}, the input of ${siteId(node)}, is not known.`,
+    );
+  }
+  const dataType = type?.dataType ?? batchNorm.parameterType;
+  return {
+    batchNorm,
+    scale: roundedTensor("", dims, dataType, affine.scale),
+    shift: roundedTensor("", dims, dataType, affine.shift),
+  };
+}
+
+/** [C, 1, 1, …]: broadcasting lines shapes up at the right, and the channel is axis 1. */
+function constantDims(
+  graph: Graph,
+  { dims, channels }: BatchNormalization,
+  type: ValueType | undefined,
+): readonly number[] | undefined {
+  const perPosition = dims.length > 1;
+  if (perPosition || standardOpset(graph) < FIRST_OPSET_WITH_BROADCASTING) return dims;
+  if (type === undefined || type.shape.length < 2) return undefined;
+  return [channels, ...type.shape.slice(2).map(() => 1)];
+}
+
+function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
+  const wanted = requireSites(batchNormToAffine, graph, sites);
+  const names = new GraphBuilder(takenNames(graph));
+  const replace = new Map<Node, readonly Node[]>();
+  const initializers: Tensor[] = [];
+  const applied: { node: string; into: string }[] = [];
+  const skipped: { node: string; reason: string }[] = [];
+  for (const { node, plan } of candidates(graph)) {
+    const id = siteId(node);
+    if (!wanted(id)) continue;
+    if (isRefusal(plan)) {
+      skipped.push({ node: id, reason: plan.reason });
+      continue;
+    }
+    const changes = rewrite(graph, plan, names);
+    for (const [old, replacement] of changes.replace ?? []) replace.set(old, replacement);
+    initializers.push(...(changes.initializers ?? []));
+    applied.push({ node: id, into: id });
+  }
+  const siteOutputs = [...replace.keys()].map((node) => {
+    const value = node.output[0] ?? "";
+    return { site: siteId(node), before: value, after: value };
+  });
+  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+}
+
+/** The last node keeps the BatchNorm's name, output, doc string and unknown fields. */
+function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): GraphChanges {
+  const { node, input, output } = plan.batchNorm;
+  const steps = [
+    { opType: "Mul", stem: `${siteId(node)}_scale`, constant: plan.scale, neutral: 1 },
+    { opType: "Add", stem: `${siteId(node)}_shift`, constant: plan.shift, neutral: 0 },
+  ].filter((step) => !allEqual(step.constant, step.neutral));
+  const initializers: Tensor[] = [];
+  const nodes: Node[] = [];
+  let value = input;
+  for (const [position, step] of steps.entries()) {
+    const constant = { ...step.constant, name: names.freshName(step.stem) };
+    initializers.push(constant);
+    const last = position === steps.length - 1;
+    const result = last ? output : names.freshName(`${siteId(node)}_scaled`);
+    const made = makeNode(step.opType, [value, constant.name], [result], {
+      name: last ? node.name : result,
+      attributes: broadcastAttributes(graph),
+    });
+    nodes.push(last ? takePlace(node, made) : made);
+    value = result;
+  }
+  if (nodes.length === 0) nodes.push(takePlace(node, makeNode("Identity", [input], [output])));
+  return { replace: new Map([[node, nodes]]), initializers };
+}
+
+function takePlace(node: Node, made: Node): Node {
+  const { opType, input, output, attribute } = made;
+  return changeNode(node, { opType, input, output, attribute });
+}
+
+function broadcastAttributes(graph: Graph): Readonly<Record<string, { readonly int: number }>> {
+  if (standardOpset(graph) >= FIRST_OPSET_WITH_BROADCASTING) return {};
+  return { broadcast: { int: 1 }, axis: { int: 1 } };
+}
+
+function allEqual(tensor: Tensor, value: number): boolean {
+  return readFloat64(tensor).every((each) => each === value);
+}

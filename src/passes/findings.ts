@@ -1,0 +1,45 @@
+import type { Graph } from "../graph/graph.ts";
+import type { Finding } from "../protocol/reports.ts";
+import { batchNormToAffine } from "./batch-norm-to-affine.ts";
+import { isBatchNormalization, numericProblem, readParameters } from "./batch-normalization.ts";
+import { channelFindings } from "./channel-findings.ts";
+import { foldBatchNorm } from "./fold-batch-norm.ts";
+import { siteId } from "./pass.ts";
+import { isRefusal } from "./refusal.ts";
+
+/**
+ * Every remark on a model: sites of passes, and rules without a fix. Reads the short per-channel
+ * vectors of normalizations and no large weight.
+ */
+export function findings(graph: Graph): Finding[] {
+  return [...foldFindings(graph), ...numericsFindings(graph)];
+}
+
+/** One remark a BatchNorm: how it folds, or why not and what can be done instead. */
+function foldFindings(graph: Graph): Finding[] {
+  const rule = foldBatchNorm.id;
+  const affine = new Map(batchNormToAffine.find(graph, {}).map((site) => [site.node, site]));
+  return foldBatchNorm.find(graph, {}).map((site): Finding => {
+    const about = { rule, severity: "information", node: site.id } as const;
+    if (site.applicable) {
+      const fix = { title: site.title, pass: rule, site: site.id };
+      return { ...about, message: `${site.id} can be folded into ${site.into}.`, fix };
+    }
+    const message = `${site.id} is not folded. ${site.reason}`;
+    const instead = affine.get(site.node);
+    if (instead?.applicable !== true) return { ...about, message, reason: site.reason };
+    const fix = { title: instead.title, pass: batchNormToAffine.id, site: instead.id };
+    return { ...about, message, fix, reason: site.reason };
+  });
+}
+
+function numericsFindings(graph: Graph): Finding[] {
+  return graph.nodes.filter(isBatchNormalization).flatMap((node): Finding[] => {
+    const batchNorm = readParameters(graph, node);
+    if (isRefusal(batchNorm)) return [];
+    const problem = numericProblem(batchNorm);
+    if (problem === undefined) return channelFindings(batchNorm);
+    const message = problem.reason;
+    return [{ rule: "batch-norm-numerics", severity: "error", node: siteId(node), message }];
+  });
+}

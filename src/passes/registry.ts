@@ -1,0 +1,17 @@
+import { InputError } from "../graph/input-error.ts";
+import { batchNormToAffine } from "./batch-norm-to-affine.ts";
+import { foldBatchNorm } from "./fold-batch-norm.ts";
+import type { Pass } from "./pass.ts";
+
+/** Every transformation, in the order in which menus show them. */
+export const PASSES: readonly Pass[] = [foldBatchNorm, batchNormToAffine];
+
+/** @throws InputError with the known ids. */
+export function findPass(id: string): Pass {
+  const pass = PASSES.find((each) => each.id === id);
+  if (pass === undefined) {
+    const known = PASSES.map((each) => each.id).join(", ");
+    throw new InputError(`pass ${id} does not exist; the passes are: ${known}`);
+  }
+  return pass;
+}

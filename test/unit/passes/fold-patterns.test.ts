@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parseModel, readModel } from "../../../src/formats/onnx/read.ts";
+import { encodeModel } from "../../../src/formats/onnx/write.ts";
+import { verify } from "../../../src/graph/verify.ts";
+import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
+
+const FOLDER = new URL("../../fixtures/onnx/", import.meta.url);
+
+interface Expectation {
+  readonly bn: string;
+  readonly outcome: string;
+  readonly reasonContains?: string;
+}
+
+interface Pattern {
+  readonly file: string;
+  readonly expect: readonly Expectation[];
+}
+
+const PATTERNS = JSON.parse(
+  readFileSync(new URL("patterns.json", FOLDER), "utf8"),
+) as readonly Pattern[];
+
+/** Neighbours that have no pattern yet; a new pattern takes its files out of this list. */
+const LATER = [
+  /transpose/,
+  /gemm/,
+  /matmul/,
+  /conv-add-bn/,
+  /^bn-/,
+  /if-bodies/,
+  /parameters-behind-nodes/,
+];
+
+const isLater = (file: string) => LATER.some((pattern) => pattern.test(file));
+
+describe.each(PATTERNS)("$file", ({ file, expect: expectations }) => {
+  test("stays valid, is written and read again, and leaves nothing to fold", async () => {
+    const graph = await readModel(new URL(file, FOLDER).pathname);
+    expect(verify(graph)).toEqual([]);
+    const result = foldBatchNorm.apply(graph, undefined, {});
+    expect(verify(result.graph)).toEqual([]);
+    expect(verify(parseModel(encodeModel(result.graph)))).toEqual([]);
+    expect(foldBatchNorm.find(result.graph, {}).some((site) => site.applicable)).toBe(false);
+  });
+
+  test.skipIf(isLater(file)).each(expectations)("$bn: $outcome", async (expected) => {
+    const graph = await readModel(new URL(file, FOLDER).pathname);
+    const { applied, skipped } = foldBatchNorm.apply(graph, undefined, {});
+    if (expected.outcome === "fold") {
+      expect(applied.map((site) => site.node)).toContain(expected.bn);
+      return;
+    }
+    const reason = skipped.find((site) => site.node === expected.bn)?.reason;
+    expect(reason).toContain(expected.reasonContains ?? "");
+    expect(reason).toMatch(/^[^.].*\.$/);
+  });
+});
