@@ -1,0 +1,216 @@
+import { mkdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Frame, Locator, Page } from "playwright-core";
+import { resultsFolder } from "./paths.ts";
+import { until } from "./until.ts";
+import { webviewFrames } from "./webviews.ts";
+
+/** VS Code's window in the browser, as a person uses it: by keys, mouse and what is on the screen. */
+export class Workbench {
+  /** Errors of the window, the extension host and the pages, for tests that want none. */
+  readonly errors: string[] = [];
+
+  constructor(readonly page: Page) {
+    page.on("pageerror", (error) => this.errors.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !isNoiseOfTheServer(message.text())) {
+        this.errors.push(message.text());
+      }
+    });
+  }
+
+  /** Opens a folder, given as the server's address for it. */
+  async open(folderUrl: string): Promise<void> {
+    await this.page.goto(folderUrl);
+    await this.ready();
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.ready();
+  }
+
+  /** Opens a file of the folder by Go to File, and waits for its tab. */
+  async openFile(path: string): Promise<void> {
+    const name = basename(path);
+    await this.choose(path, name);
+    await this.tab(name).and(this.page.locator(".active")).waitFor();
+  }
+
+  /** Runs a command by its title in the palette, such as `NormLens: Fold BatchNorm`. */
+  async runCommand(title: string): Promise<void> {
+    await this.choose(`>${title}`, title);
+  }
+
+  /** Picks an entry of a list that a command has opened. */
+  async pick(label: string): Promise<void> {
+    await this.quickInputRow(label).click();
+  }
+
+  /** Answers an input box that a command has opened. */
+  async enter(text: string): Promise<void> {
+    await this.quickInput().fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Opens the active file's other editor, such as `Text Editor`. */
+  async reopenWith(editor: string): Promise<void> {
+    await this.runCommand("View: Reopen Editor With...");
+    await this.pick(editor);
+  }
+
+  /** Puts the cursor of the text editor at a line and column, both from 1. */
+  async goTo(line: number, column = 1): Promise<void> {
+    await this.quickOpen(`:${line}:${column}`);
+    await this.quickInputRows()
+      .filter({ hasText: `line ${line}` })
+      .click();
+    await this.page.locator(".monaco-editor.focused").first().waitFor();
+  }
+
+  /** The tab of a file; a file with unsaved changes has the class `dirty`. */
+  tab(name: string): Locator {
+    return this.page.locator(`.tab[data-resource-name="${name}"]`);
+  }
+
+  async isDirty(name: string): Promise<boolean> {
+    return (await this.tab(name).and(this.page.locator(".dirty")).count()) > 0;
+  }
+
+  /** The page inside a visible webview: the first in which the selector finds something. */
+  webviewFrame(selector: string, limit?: number): Promise<Frame> {
+    return until(`a webview with ${selector}`, limit, async () => {
+      for (const frame of await webviewFrames(this.page)) {
+        if ((await frame.locator(selector).count()) > 0) {
+          return frame;
+        }
+      }
+      return undefined;
+    });
+  }
+
+  /** What the light bulb at the cursor offers; an entry that is disabled tells its reason. */
+  async lightBulb(): Promise<{ title: string; disabled: boolean }[]> {
+    const rows = await this.openLightBulb();
+    const entries = await rows.evaluateAll((elements) =>
+      elements.map((element) => ({
+        title: element.textContent?.trim() ?? "",
+        disabled: element.classList.contains("option-disabled"),
+      })),
+    );
+    await this.page.keyboard.press("Escape");
+    await rows.first().waitFor({ state: "hidden" });
+    return entries;
+  }
+
+  /** Chooses what the light bulb at the cursor offers under this title. */
+  async applyCodeAction(title: string): Promise<void> {
+    const rows = await this.openLightBulb();
+    await rows.filter({ hasText: title }).first().click();
+    await rows.first().waitFor({ state: "hidden" });
+  }
+
+  /** The texts of the status bar, from left to right. */
+  async statusBar(): Promise<string[]> {
+    const texts = await this.page.locator(".statusbar-item").allInnerTexts();
+    return texts.map((text) => text.trim()).filter((text) => text !== "");
+  }
+
+  /** A message in the corner, once it is there; its buttons are found inside it. */
+  async notification(text: string | RegExp): Promise<Locator> {
+    const message = this.page.locator(".notification-toast", { hasText: text }).first();
+    await message.waitFor();
+    return message;
+  }
+
+  /** The messages in the corner at this moment. */
+  notifications(): Promise<string[]> {
+    return this.page.locator(".notification-toast .notification-list-item-message").allInnerTexts();
+  }
+
+  /** The dialog that is open, once one is; its buttons are found inside it. */
+  async dialog(text: string | RegExp): Promise<Locator> {
+    const dialog = this.page.locator(".monaco-dialog-box", { hasText: text });
+    await dialog.waitFor();
+    return dialog;
+  }
+
+  /** What the Problems view lists, each line as a screen reader hears it. */
+  async problems(): Promise<string[]> {
+    await this.runCommand("Problems: Focus on Problems View");
+    await this.page.locator(".markers-panel").waitFor();
+    const rows = await this.page.locator(".markers-panel .monaco-list-row").all();
+    const labels = await Promise.all(rows.map((row) => row.getAttribute("aria-label")));
+    return labels.flatMap((label) => label ?? []);
+  }
+
+  /** Takes a picture of the window into `test-results/`, and returns its path. */
+  async screenshot(name: string): Promise<string> {
+    await mkdir(resultsFolder, { recursive: true });
+    const path = join(resultsFolder, `${name.replace(/[^\w.-]+/g, "-")}.png`);
+    await this.page.screenshot({ path });
+    return path;
+  }
+
+  private async ready(): Promise<void> {
+    await this.page.locator(".monaco-workbench .part.editor").waitFor();
+    await this.page.locator(".explorer-viewlet .pane-header").first().waitFor();
+  }
+
+  /**
+   * Opens the quick input with a text and clicks an entry. An open list does not learn of files that
+   * are still being searched and extensions that are still being loaded, so it is opened again.
+   */
+  private async choose(text: string, label: string): Promise<void> {
+    await until(`"${label}" to choose`, undefined, async () => {
+      await this.quickOpen(text);
+      if (await succeeds(this.quickInputRow(label).click({ timeout: 3000 }))) {
+        return true;
+      }
+      await this.page.keyboard.press("Escape");
+      return undefined;
+    });
+  }
+
+  /** A key is lost while the focus moves into a webview that still loads, so it is pressed again. */
+  private async quickOpen(text: string): Promise<void> {
+    const input = this.quickInput();
+    await until("quick input", undefined, async () => {
+      await this.page.keyboard.press(text.startsWith(">") ? "F1" : "Control+P");
+      return (await succeeds(input.waitFor({ timeout: 2000 }))) || undefined;
+    });
+    await input.fill(text);
+  }
+
+  private quickInput(): Locator {
+    return this.page.locator(".quick-input-widget:visible .quick-input-box input");
+  }
+
+  private quickInputRow(label: string): Locator {
+    const exact = this.page.locator(".label-name").getByText(label, { exact: true });
+    return this.quickInputRows().filter({ has: exact }).first();
+  }
+
+  private quickInputRows(): Locator {
+    return this.page.locator(".quick-input-list .monaco-list-row");
+  }
+
+  private async openLightBulb(): Promise<Locator> {
+    await this.page.keyboard.press("Control+.");
+    const rows = this.page.locator(".action-widget .monaco-list-row.action");
+    await rows.first().waitFor();
+    return rows;
+  }
+}
+
+function succeeds(action: Promise<void>): Promise<boolean> {
+  return action.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Native modules that are deliberately not built, and addresses that tests never reach. */
+function isNoiseOfTheServer(text: string): boolean {
+  return /spdlog|watchdog|authentication provider|Failed to load resource|\[lifecycle\]/.test(text);
+}
