@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { root } from "../vscode/harness/paths.ts";
+
+interface Setting {
+  description?: string;
+  markdownDescription?: string;
+  scope?: string;
+  default?: unknown;
+}
+
+interface Manifest {
+  activationEvents?: string[];
+  capabilities: { untrustedWorkspaces: { supported: string; description: string } };
+  extensionKind: string[];
+  icon?: string;
+  contributes: {
+    commands: { command: string; title: string; category?: string }[];
+    configuration: { properties: Record<string, Setting> };
+    walkthroughs: { steps: { media: Record<string, string> }[] }[];
+  };
+}
+
+const text = readFileSync(join(root, "package.json"), "utf8");
+const manifest: Manifest = JSON.parse(text);
+const { contributes } = manifest;
+const commands = contributes.commands.map(({ command }) => command);
+
+describe("the manifest", () => {
+  test("names no command that the code does not know", () => {
+    const code = sources(join(root, "src")).join("\n");
+    expect(commands.filter((command) => !code.includes(`"${command}"`))).toEqual([]);
+  });
+
+  test("refers only to commands that it declares", () => {
+    const { commands: _, ...others } = contributes;
+    const texts = JSON.stringify(others) + readFileSync(join(root, "package.nls.json"), "utf8");
+    const used = [...texts.matchAll(/(?:command:|"command":")(normlens\.[\w.]+)/g)];
+    expect(
+      used.map(([, command]) => command).filter((name) => !commands.includes(name ?? "")),
+    ).toEqual([]);
+  });
+
+  test("gives every command a title and the category NormLens", () => {
+    expect(contributes.commands.filter(({ title }) => !title)).toEqual([]);
+    expect(new Set(contributes.commands.map(({ category }) => category))).toEqual(
+      new Set(["NormLens"]),
+    );
+  });
+
+  test("has a text for every key, and no text that is not used", () => {
+    const used = [...text.matchAll(/%([\w.-]+)%/g)].map(([, key]) => key);
+    const texts = JSON.parse(readFileSync(join(root, "package.nls.json"), "utf8"));
+    expect(Object.keys(texts).sort()).toEqual([...new Set(used)].sort());
+  });
+
+  test("describes every setting, with its scope and default", () => {
+    const incomplete = Object.entries(contributes.configuration.properties).filter(
+      ([, setting]) =>
+        !(setting.description || setting.markdownDescription) ||
+        !setting.scope ||
+        setting.default === undefined,
+    );
+    expect(incomplete.map(([name]) => name)).toEqual([]);
+  });
+
+  test("has a walkthrough of four to six steps, whose media exist", () => {
+    for (const { steps } of contributes.walkthroughs) {
+      expect(steps.length).toBeGreaterThanOrEqual(4);
+      expect(steps.length).toBeLessThanOrEqual(6);
+      const media = steps.flatMap((step) => Object.entries(step.media));
+      const files = media.filter(([kind]) => kind !== "altText").map(([, file]) => file);
+      expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+    }
+  });
+
+  test("points only to files that exist", () => {
+    const files = [...text.matchAll(/"\.?\/?(media\/[^"]+)"/g)].map(([, file]) => file ?? "");
+    expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  test("wakes the extension for a reason, runs it beside the files, and respects trust", () => {
+    expect(manifest.activationEvents ?? []).not.toContain("*");
+    expect(manifest.extensionKind).toEqual(["workspace"]);
+    expect(manifest.capabilities.untrustedWorkspaces.supported).toBe("limited");
+  });
+});
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => readFileSync(join(folder, file), "utf8"));
+}
