@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { folderUrl, launchVsCode } from "../test/vscode/harness/launch.ts";
 import { root } from "../test/vscode/harness/paths.ts";
@@ -23,7 +23,10 @@ const chosenPort = portFrom(values.port);
 console.log("Building the extension.");
 await run("node", ["esbuild.mjs"], { cwd: root });
 const samples = await mkdtemp(join(tmpdir(), "normlens-samples-"));
-await cp(join(root, "media", "samples"), samples, { recursive: true });
+await cp(join(root, "media", "samples"), samples, {
+  recursive: true,
+  filter: (path) => basename(path) !== "generate",
+});
 console.log(`The samples are in ${samples}. The folder stays there when VS Code is closed.`);
 
 if (!values["no-code"] && isOnPath("code")) {
