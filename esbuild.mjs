@@ -55,6 +55,7 @@ const bundles = [
     entryPoints: {
       "webview/model": "webview/model/main.ts",
       "webview/train": "webview/train/main.ts",
+      "webview/report": "webview/report/main.ts",
     },
     platform: "browser",
     target: "es2023",
