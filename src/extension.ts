@@ -1,0 +1,60 @@
+import * as vscode from "vscode";
+import { registerFoldCommands } from "./host/commands/fold-commands.ts";
+import { registerHistoryCommands } from "./host/commands/history-commands.ts";
+import { registerOpenCommands } from "./host/commands/open-commands.ts";
+import type { HostParts } from "./host/commands/parts.ts";
+import { registerReportCommands } from "./host/commands/report-commands.ts";
+import { registerRunCommands } from "./host/commands/run-commands.ts";
+import { trackContextKeys } from "./host/context-keys.ts";
+import { EngineClient } from "./host/engine/engine-client.ts";
+import type { EngineLaunch } from "./host/engine/engine-process.ts";
+import { EngineStatus } from "./host/engine/engine-status.ts";
+import { MODEL_EDITOR, ModelDocuments } from "./host/model/model-documents.ts";
+import { ModelEditorProvider } from "./host/model/model-editor-provider.ts";
+import { ReportDocuments } from "./host/report-documents.ts";
+import { engineArguments } from "./host/settings.ts";
+import { registerTextViews } from "./host/text/register.ts";
+import { TRAINING_PANEL, TrainingPanels } from "./host/training/training-panels.ts";
+
+/** Registers what the host offers. Nothing is read and no process started before it is needed. */
+export function activate(context: vscode.ExtensionContext): void {
+  const started = performance.now();
+  const log = vscode.window.createOutputChannel("NormLens", { log: true });
+  const launch: EngineLaunch = {
+    entry: vscode.Uri.joinPath(context.extensionUri, "dist", "engine.js").fsPath,
+    execArgv: engineArguments,
+  };
+  const engine = new EngineClient(launch, log);
+  const status = new EngineStatus(engine);
+  const documents = new ModelDocuments();
+  const reports = new ReportDocuments();
+  const createEngine = () => new EngineClient(launch, log);
+  const training = new TrainingPanels(context, engine, documents, createEngine);
+  const parts: HostParts = { context, log, engine, documents, reports, training };
+  documents.onDidChange((uri) => {
+    const state = documents.get(uri)?.state;
+    if (state?.kind === "ready") status.setRuntime(state.view.runtime);
+  });
+  context.subscriptions.push(
+    log,
+    engine,
+    status,
+    documents,
+    reports,
+    training,
+    vscode.window.registerCustomEditorProvider(
+      MODEL_EDITOR,
+      new ModelEditorProvider(context, engine, documents),
+      { supportsMultipleEditorsPerDocument: true },
+    ),
+    vscode.window.registerWebviewPanelSerializer(TRAINING_PANEL, training),
+    registerTextViews(engine, documents),
+    trackContextKeys(documents),
+    registerOpenCommands(parts),
+    registerFoldCommands(parts),
+    registerHistoryCommands(parts),
+    registerReportCommands(parts),
+    registerRunCommands(parts),
+  );
+  log.info(`activated in ${(performance.now() - started).toFixed(1)} ms`);
+}

@@ -1,0 +1,34 @@
+import * as vscode from "vscode";
+import { MODEL_EDITOR, modelTab } from "../model/model-documents.ts";
+import { TEXT_SCHEME } from "../text/text-uri.ts";
+import { type HostParts, modelOf, registerCommands } from "./parts.ts";
+
+/**
+ * Undo and Redo of a model from anywhere, also from its text. VS Code undoes in the active editor
+ * only, so the model's page is made active for that moment.
+ */
+export function registerHistoryCommands({ documents }: HostParts): vscode.Disposable {
+  const run = async (command: "undo" | "redo", model: vscode.Uri) => {
+    const tab = modelTab(model);
+    // Without its page the model has no edits.
+    if (documents.get(model) === undefined || tab === undefined) return;
+    if (tab.isActive && tab.group.isActive) {
+      await vscode.commands.executeCommand(command);
+      return;
+    }
+    const text = vscode.window.activeTextEditor;
+    await vscode.commands.executeCommand("vscode.openWith", model, MODEL_EDITOR, {
+      viewColumn: tab.group.viewColumn,
+    });
+    await vscode.commands.executeCommand(command);
+    if (text?.document.uri.scheme !== TEXT_SCHEME) return;
+    await vscode.window.showTextDocument(text.document, {
+      viewColumn: text.viewColumn ?? vscode.ViewColumn.Active,
+      preview: false,
+    });
+  };
+  return registerCommands({
+    undoModelEdit: (value) => run("undo", modelOf(value)),
+    redoModelEdit: (value) => run("redo", modelOf(value)),
+  });
+}

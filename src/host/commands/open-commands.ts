@@ -1,0 +1,54 @@
+import * as vscode from "vscode";
+import { MODEL_EDITOR } from "../model/model-documents.ts";
+import { textUriOf } from "../text/text-uri.ts";
+import { type HostParts, modelOf, registerCommands } from "./parts.ts";
+
+export function registerOpenCommands({ context }: HostParts): vscode.Disposable {
+  return registerCommands({
+    openModel: async (value) => {
+      const model = value instanceof vscode.Uri ? value : await chooseModel();
+      if (model !== undefined) await openPage(model);
+    },
+    openModelPage: (value) => openPage(modelOf(value)),
+    openAsText: async (value) => {
+      const text = textUriOf(modelOf(value));
+      await vscode.commands.executeCommand("vscode.open", text, { preview: false });
+    },
+    openSampleWorkspace: () => openSamples(context),
+    openSampleModel: async () => {
+      await openPage(vscode.Uri.joinPath(await copySamples(context), "digits-cnn.onnx"));
+    },
+  });
+}
+
+async function openPage(model: vscode.Uri): Promise<void> {
+  await vscode.commands.executeCommand("vscode.openWith", model, MODEL_EDITOR);
+}
+
+async function chooseModel(): Promise<vscode.Uri | undefined> {
+  const chosen = await vscode.window.showOpenDialog({
+    title: vscode.l10n.t("Open Model"),
+    filters: { [vscode.l10n.t("ONNX models")]: ["onnx"] },
+  });
+  return chosen?.[0];
+}
+
+async function openSamples(context: vscode.ExtensionContext): Promise<void> {
+  const folder = await copySamples(context);
+  const forceNewWindow = vscode.workspace.workspaceFolders !== undefined;
+  await vscode.commands.executeCommand("vscode.openFolder", folder, { forceNewWindow });
+}
+
+/** The samples are copied once, so that the installed ones stay as they are. */
+async function copySamples({ extensionUri, globalStorageUri }: vscode.ExtensionContext) {
+  const folder = vscode.Uri.joinPath(globalStorageUri, "NormLens samples");
+  const samples = vscode.Uri.joinPath(extensionUri, "media", "samples");
+  await vscode.workspace.fs.createDirectory(folder);
+  const present = await vscode.workspace.fs.readDirectory(folder);
+  for (const [name, type] of await vscode.workspace.fs.readDirectory(samples)) {
+    if (type !== vscode.FileType.File || present.some(([known]) => known === name)) continue;
+    const target = vscode.Uri.joinPath(folder, name);
+    await vscode.workspace.fs.copy(vscode.Uri.joinPath(samples, name), target);
+  }
+  return folder;
+}

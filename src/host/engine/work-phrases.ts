@@ -1,0 +1,21 @@
+import type { EngineMethod } from "../../protocol/engine.ts";
+
+/** What the status bar says until the engine reports something more exact. */
+const phrases: Readonly<Record<EngineMethod, string>> = {
+  runtime: "starting the runtime",
+  open: "reading the model",
+  nodeDetail: "reading a node",
+  preview: "comparing outputs",
+  text: "writing the model as text",
+  save: "saving",
+  close: "closing",
+  verify: "comparing outputs",
+  statistics: "measuring activations",
+  train: "training",
+  pauseTraining: "pausing",
+};
+
+/** A phrase that completes "NormLens is …". */
+export function phraseOf(method: EngineMethod): string {
+  return phrases[method];
+}

@@ -1,0 +1,63 @@
+import * as vscode from "vscode";
+import type { PassSelection } from "../../protocol/model-page.ts";
+import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
+import { type ReportProgress, withSlowProgress } from "../progress.ts";
+import { verifiesEdits } from "../settings.ts";
+import { editOf, nothingDone, passTitle, sentenceAbout } from "./edits.ts";
+import type { ModelDocument } from "./model-document.ts";
+
+const statusTime = 10_000;
+
+export interface ApplyOptions {
+  readonly token?: vscode.CancellationToken;
+  readonly onProgress?: ReportProgress;
+}
+
+/**
+ * Does what a button, a light bulb or a command asks: computes the pass with its certificate, adds
+ * the edit, and says in one sentence what was done or why nothing was.
+ */
+export async function applyPass(
+  document: ModelDocument,
+  selection: PassSelection,
+  options: ApplyOptions = {},
+): Promise<void> {
+  const report = await withSlowProgress(
+    passTitle(selection.pass),
+    (token, onProgress) =>
+      document.preview(selection, verifiesEdits(document.uri), token, (progress) => {
+        onProgress(progress);
+        options.onProgress?.(progress);
+      }),
+    options.token,
+  );
+  if (report.applied.length === 0) {
+    void vscode.window.showInformationMessage(nothingDone(report));
+    return;
+  }
+  await document.add(editOf(selection, report));
+  const sentence = sentenceAbout(report);
+  document.show({ type: "applied", sentence, report });
+  vscode.window.setStatusBarMessage(`$(check) ${sentence}`, statusTime);
+  if (report.certificate?.pass === false) void warnAboutCertificate(document, sentence);
+}
+
+/** Runs something for the user and shows a failure as its one sentence; cancelling is silent. */
+export async function reportingFailure(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (isCancellation(error)) return;
+    const showLog = vscode.l10n.t("Show Log");
+    const choice = await vscode.window.showErrorMessage(sentenceOf(error), showLog);
+    if (choice === showLog) await vscode.commands.executeCommand("normlens.showLog");
+  }
+}
+
+async function warnAboutCertificate(document: ModelDocument, sentence: string): Promise<void> {
+  const undo = vscode.l10n.t("Undo");
+  const choice = await vscode.window.showErrorMessage(sentence, undo);
+  if (choice === undo) {
+    await vscode.commands.executeCommand("normlens.undoModelEdit", document.uri);
+  }
+}

@@ -1,0 +1,270 @@
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import * as vscode from "vscode";
+import type { DocumentRequest, DocumentView, Edit, NodeDetail } from "../../protocol/engine.ts";
+import type { PassSelection, ToModelPage } from "../../protocol/model-page.ts";
+import type { PassReport } from "../../protocol/reports.ts";
+import type { EngineClient } from "../engine/engine-client.ts";
+import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
+import type { ReportProgress } from "../progress.ts";
+import { certificateData } from "../settings.ts";
+import {
+  type DocumentBackup,
+  decodeBackup,
+  encodeBackup,
+  type Fingerprint,
+  sameFile,
+} from "./document-backup.ts";
+import { sameEdits } from "./edits.ts";
+import { fingerprintOf, OriginalFile } from "./original-file.ts";
+
+/** What a page and the text view follow. */
+export type DocumentState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready"; readonly view: DocumentView }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** An edit that VS Code is to remember; undo and redo set the whole list, whatever came between. */
+export interface EditMade {
+  readonly label: string;
+  undo(): Promise<void>;
+  redo(): Promise<void>;
+}
+
+/**
+ * A model file plus a list of edits. The engine computes the model from both at every request, so
+ * nothing here is lost when the engine process is.
+ */
+export class ModelDocument implements vscode.CustomDocument {
+  readonly uri: vscode.Uri;
+  readonly #engine: EngineClient;
+  readonly #storage: vscode.Uri;
+  readonly #original: OriginalFile;
+  readonly #changed = new vscode.EventEmitter<DocumentState>();
+  readonly #edited = new vscode.EventEmitter<EditMade>();
+  readonly #shown = new vscode.EventEmitter<ToModelPage>();
+  readonly #disposed = new vscode.EventEmitter<void>();
+  readonly onDidChangeState = this.#changed.event;
+  readonly onDidEdit = this.#edited.event;
+  readonly onDidShow = this.#shown.event;
+  readonly onDidDispose = this.#disposed.event;
+
+  #edits: readonly Edit[] = [];
+  #saved: readonly Edit[] = [];
+  #state: DocumentState = { kind: "loading" };
+  #file: Fingerprint = { size: 0, modified: 0 };
+  /** Edits of an earlier generation belong to a file that no longer exists. */
+  #generation = 0;
+  #refreshes = 0;
+  #hasBackup = false;
+
+  private constructor(uri: vscode.Uri, engine: EngineClient, storage: vscode.Uri) {
+    this.uri = uri;
+    this.#engine = engine;
+    this.#storage = storage;
+    this.#original = new OriginalFile(uri, storage);
+  }
+
+  /** Does not wait for the engine: a page shows the file's name and size meanwhile. */
+  static async open(
+    uri: vscode.Uri,
+    engine: EngineClient,
+    storage: vscode.Uri,
+    backupId?: string,
+  ): Promise<ModelDocument> {
+    const document = new ModelDocument(uri, engine, storage);
+    if (document.#original.isLocal) document.#file = await fingerprintOf(uri);
+    await document.#original.rebase();
+    if (backupId !== undefined) await document.#restore(vscode.Uri.parse(backupId));
+    void document.refresh();
+    return document;
+  }
+
+  get state(): DocumentState {
+    return this.#state;
+  }
+
+  get bytes(): number {
+    return this.#file.size;
+  }
+
+  get edits(): readonly Edit[] {
+    return this.#edits;
+  }
+
+  get dirty(): boolean {
+    return !sameEdits(this.#edits, this.#saved);
+  }
+
+  /** What every engine request about this document contains. */
+  request(): DocumentRequest {
+    return { ...this.#original.location, edits: this.#edits };
+  }
+
+  /** Asks the engine for the model as it is now and tells everybody who follows. */
+  async refresh(token?: vscode.CancellationToken): Promise<DocumentState> {
+    const mine = ++this.#refreshes;
+    const state = await this.#read(token);
+    // A newer refresh, for a newer list of edits, may have overtaken this one.
+    if (mine === this.#refreshes && state !== undefined) this.#setState(state);
+    return this.#state;
+  }
+
+  nodeDetail(node: number, token?: vscode.CancellationToken): Promise<NodeDetail> {
+    return this.#engine.request("nodeDetail", { ...this.request(), node }, tokenOption(token));
+  }
+
+  preview(
+    selection: PassSelection,
+    verify: boolean,
+    token?: vscode.CancellationToken,
+    onProgress?: ReportProgress,
+  ): Promise<PassReport> {
+    const data = certificateData(this.uri);
+    return this.#engine.request(
+      "preview",
+      { ...this.request(), ...selection, verify, ...(data === undefined ? {} : { data }) },
+      { ...tokenOption(token), ...(onProgress === undefined ? {} : { onProgress }) },
+    );
+  }
+
+  /** Adds an edit: the document is dirty, Undo names it, all views follow. */
+  async add(edit: Edit): Promise<void> {
+    await this.#original.secure();
+    const before = this.#edits;
+    const after = [...before, edit];
+    const generation = this.#generation;
+    const set = async (edits: readonly Edit[]) => {
+      if (generation !== this.#generation) {
+        void vscode.window.showInformationMessage(
+          vscode.l10n.t("The file was replaced since; “{0}” no longer applies.", edit.label),
+        );
+        return;
+      }
+      this.#edits = edits;
+      await this.refresh();
+    };
+    this.#edits = after;
+    this.#edited.fire({ label: edit.label, undo: () => set(before), redo: () => set(after) });
+    await this.refresh();
+  }
+
+  /** Sends every page of this document a message. */
+  show(message: ToModelPage): void {
+    this.#shown.fire(message);
+  }
+
+  async save(token: vscode.CancellationToken): Promise<void> {
+    await this.saveAs(this.uri, token);
+    this.#saved = this.#edits;
+    this.#original.switchToCopy();
+    this.#file = await fingerprintOf(this.uri);
+    await this.refresh();
+  }
+
+  async saveAs(target: vscode.Uri, token: vscode.CancellationToken): Promise<void> {
+    if (target.scheme === "file") {
+      const request = { ...this.request(), target: target.fsPath };
+      await this.#engine.request("save", request, tokenOption(token));
+      return;
+    }
+    const temporary = join(this.#storage.fsPath, "outgoing", `${Date.now()}.onnx`);
+    await mkdir(dirname(temporary), { recursive: true });
+    try {
+      const request = { ...this.request(), target: temporary };
+      await this.#engine.request("save", request, tokenOption(token));
+      const bytes = await vscode.workspace.fs.readFile(vscode.Uri.file(temporary));
+      await vscode.workspace.fs.writeFile(target, bytes);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Back to the file as it is on the disk now. */
+  async revert(): Promise<void> {
+    if (sameFile(await fingerprintOf(this.uri), this.#file)) this.#edits = this.#saved;
+    else await this.#startAgain();
+    await this.refresh();
+  }
+
+  /** True when another program wrote the file since it was read or saved here. */
+  async changedOutside(): Promise<boolean> {
+    return !sameFile(await fingerprintOf(this.uri), this.#file);
+  }
+
+  /** Goes on from the copy; the next save replaces what the other program wrote. */
+  async keepMine(): Promise<void> {
+    this.#original.switchToCopy();
+    this.#file = await fingerprintOf(this.uri);
+  }
+
+  async backup(destination: vscode.Uri): Promise<vscode.CustomDocumentBackup> {
+    const original = this.#original.copy;
+    const backup: DocumentBackup = {
+      version: 1,
+      edits: this.#edits,
+      file: this.#file,
+      ...(original === undefined ? {} : { original }),
+    };
+    await vscode.workspace.fs.writeFile(destination, encodeBackup(backup));
+    this.#hasBackup = true;
+    const remove = async () => {
+      this.#hasBackup = false;
+      await vscode.workspace.fs.delete(destination);
+    };
+    return { id: destination.toString(), delete: () => void remove().catch(() => undefined) };
+  }
+
+  dispose(): void {
+    void this.#forget();
+    // A backup that outlives the window brings the document back, and needs the copy for that.
+    if (!this.#hasBackup) void this.#original.removeCopy();
+    this.#disposed.fire();
+    this.#changed.dispose();
+    this.#edited.dispose();
+    this.#shown.dispose();
+    this.#disposed.dispose();
+  }
+
+  async #restore(backupFile: vscode.Uri): Promise<void> {
+    const backup = decodeBackup(await vscode.workspace.fs.readFile(backupFile));
+    const adopted = backup.original !== undefined && this.#original.adopt(backup.original);
+    // Saved over, or changed by someone else while the window was closed: the copy is the original.
+    if (adopted && !sameFile(backup.file, this.#file)) this.#original.switchToCopy();
+    this.#edits = backup.edits;
+  }
+
+  async #startAgain(): Promise<void> {
+    this.#generation++;
+    this.#edits = [];
+    this.#saved = [];
+    await this.#forget();
+    await this.#original.rebase();
+    this.#file = await fingerprintOf(this.uri);
+  }
+
+  /** Best effort: an engine that is not running has nothing to forget. */
+  async #forget(): Promise<void> {
+    const { path } = this.#original.location;
+    await this.#engine.request("close", { path }).catch(() => undefined);
+  }
+
+  async #read(token: vscode.CancellationToken | undefined): Promise<DocumentState | undefined> {
+    try {
+      const view = await this.#engine.request("open", this.request(), tokenOption(token));
+      return { kind: "ready", view: { ...view, path: this.uri.fsPath } };
+    } catch (error) {
+      if (isCancellation(error)) return undefined;
+      return { kind: "failed", message: sentenceOf(error) };
+    }
+  }
+
+  #setState(state: DocumentState): void {
+    this.#state = state;
+    this.#changed.fire(state);
+  }
+}
+
+function tokenOption(token: vscode.CancellationToken | undefined) {
+  return token === undefined ? {} : { token };
+}

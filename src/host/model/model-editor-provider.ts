@@ -1,0 +1,130 @@
+import * as vscode from "vscode";
+import type { EngineClient } from "../engine/engine-client.ts";
+import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
+import { type PageName, pageHtml, pageOptions } from "../page-html.ts";
+import { assertTrust } from "../trust.ts";
+import { ModelDocument } from "./model-document.ts";
+import { MODEL_EDITOR, type ModelDocuments } from "./model-documents.ts";
+import { ModelPage } from "./model-page.ts";
+import { ModelWatcher } from "./model-watcher.ts";
+import { removeOldCopies } from "./original-file.ts";
+
+const page: PageName = { bundle: "model", element: "normlens-model-page", title: "NormLens" };
+
+/** The custom editor for .onnx files. */
+export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDocument> {
+  readonly #context: vscode.ExtensionContext;
+  readonly #engine: EngineClient;
+  readonly #documents: ModelDocuments;
+  readonly #pages = new Map<ModelDocument, Set<ModelPage>>();
+  readonly #edited = new vscode.EventEmitter<vscode.CustomDocumentEditEvent<ModelDocument>>();
+  readonly onDidChangeCustomDocument = this.#edited.event;
+  #cleaned = false;
+  #recovering = false;
+
+  constructor(context: vscode.ExtensionContext, engine: EngineClient, documents: ModelDocuments) {
+    this.#context = context;
+    this.#engine = engine;
+    this.#documents = documents;
+    context.subscriptions.push(
+      engine.onDidCrash((cause) => void this.#recover(cause)),
+      this.#edited,
+    );
+  }
+
+  async openCustomDocument(
+    uri: vscode.Uri,
+    { backupId }: vscode.CustomDocumentOpenContext,
+  ): Promise<ModelDocument> {
+    const storage = this.#context.storageUri ?? this.#context.globalStorageUri;
+    if (!this.#cleaned) {
+      this.#cleaned = true;
+      void removeOldCopies(storage).catch(() => undefined);
+    }
+    const document = await ModelDocument.open(uri, this.#engine, storage, backupId);
+    this.#pages.set(document, new Set());
+    document.onDidEdit((edit) => this.#edited.fire({ document, ...edit }));
+    const watcher = new ModelWatcher(
+      document,
+      (message) => this.#tellPages(document, message),
+      () => discardEdits(document),
+    );
+    document.onDidDispose(() => {
+      watcher.dispose();
+      this.#pages.delete(document);
+    });
+    this.#documents.add(document);
+    return document;
+  }
+
+  resolveCustomEditor(document: ModelDocument, panel: vscode.WebviewPanel): void {
+    panel.webview.options = pageOptions(this.#context.extensionUri);
+    const shown = new ModelPage(document, panel);
+    this.#pages.get(document)?.add(shown);
+    panel.onDidDispose(() => this.#pages.get(document)?.delete(shown));
+    panel.webview.html = pageHtml(panel.webview, this.#context.extensionUri, page);
+  }
+
+  async saveCustomDocument(document: ModelDocument, token: vscode.CancellationToken) {
+    assertTrust(vscode.l10n.t("Saving a model"));
+    await plainly(() => document.save(token));
+  }
+
+  async saveCustomDocumentAs(
+    document: ModelDocument,
+    target: vscode.Uri,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    assertTrust(vscode.l10n.t("Saving a model"));
+    await plainly(() => document.saveAs(target, token));
+  }
+
+  async revertCustomDocument(document: ModelDocument): Promise<void> {
+    await plainly(() => document.revert());
+  }
+
+  backupCustomDocument(
+    document: ModelDocument,
+    { destination }: vscode.CustomDocumentBackupContext,
+  ): Promise<vscode.CustomDocumentBackup> {
+    return document.backup(destination);
+  }
+
+  /** A new process knows nothing: every open document is read again, with its edits. */
+  async #recover(cause: string): Promise<void> {
+    // Reading the models may be what kills the engine: once is enough, the page then offers Retry.
+    if (this.#recovering) return;
+    this.#recovering = true;
+    for (const document of this.#documents.all()) {
+      this.#tellPages(
+        document,
+        vscode.l10n.t(
+          "The engine stopped ({0}) and is being started again; no edit is lost.",
+          cause,
+        ),
+      );
+    }
+    for (const document of this.#documents.all()) await document.refresh();
+    this.#recovering = false;
+  }
+
+  #tellPages(document: ModelDocument, message: string): void {
+    for (const shown of this.#pages.get(document) ?? []) shown.post({ type: "problem", message });
+  }
+}
+
+/** Reverts through VS Code, so that its idea of the document's dirtiness changes too. */
+async function discardEdits(document: ModelDocument): Promise<void> {
+  await vscode.commands.executeCommand("vscode.openWith", document.uri, MODEL_EDITOR);
+  await vscode.commands.executeCommand("workbench.action.files.revert");
+}
+
+/** VS Code shows the message of what is thrown here: it is to be the sentence, nothing more. */
+async function plainly(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (isCancellation(error)) throw new vscode.CancellationError();
+    throw new Error(sentenceOf(error));
+  }
+}

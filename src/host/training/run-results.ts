@@ -1,0 +1,87 @@
+import { basename, extname } from "node:path";
+import * as vscode from "vscode";
+import type { ReportChart } from "../../protocol/training-page.ts";
+import type { EngineClient } from "../engine/engine-client.ts";
+import { editOf, FOLD_BATCH_NORM, nothingDone, sentenceAbout } from "../model/edits.ts";
+import type { ModelDocuments } from "../model/model-documents.ts";
+import { withSlowProgress } from "../progress.ts";
+import { askTarget } from "../save-file.ts";
+import { requireTrust } from "../trust.ts";
+import { reportHtml } from "./report-html.ts";
+import type { TrainingRun } from "./training-run.ts";
+
+/** What can be done with a finished run. Each returns the sentence for the page, or undefined. */
+export class RunResults {
+  readonly #engine: EngineClient;
+  readonly #documents: ModelDocuments;
+
+  constructor(engine: EngineClient, documents: ModelDocuments) {
+    this.#engine = engine;
+    this.#documents = documents;
+  }
+
+  async saveModel(run: TrainingRun): Promise<string | undefined> {
+    const best = bestOf(run);
+    const target = await askTarget(run.model, nameFor(run, "trained.onnx"));
+    if (target === undefined) return undefined;
+    await vscode.workspace.fs.copy(vscode.Uri.file(best), target, { overwrite: true });
+    return vscode.l10n.t("Saved {0}.", basename(target.path));
+  }
+
+  async foldAndSave(run: TrainingRun): Promise<string | undefined> {
+    const document = { path: bestOf(run), edits: [] };
+    const selection = { pass: FOLD_BATCH_NORM };
+    const report = await withSlowProgress(vscode.l10n.t("Fold BatchNorm"), (token, onProgress) =>
+      this.#engine.request(
+        "preview",
+        { ...document, ...selection, verify: true },
+        { token, onProgress },
+      ),
+    );
+    if (report.applied.length === 0) return nothingDone(report);
+    const target = await askTarget(run.model, nameFor(run, "trained-folded.onnx"));
+    if (target === undefined) return undefined;
+    await this.#engine.request("save", {
+      ...document,
+      edits: [editOf(selection, report)],
+      target: target.fsPath,
+    });
+    return vscode.l10n.t("Saved {0}. {1}", basename(target.path), sentenceAbout(report));
+  }
+
+  async applyWeights(run: TrainingRun): Promise<string | undefined> {
+    if (!(await requireTrust(vscode.l10n.t("Changing a model")))) return undefined;
+    const document = await this.#documents.obtain(run.model);
+    const stop = run.events.find((event) => event.event === "stop");
+    const label =
+      stop === undefined
+        ? vscode.l10n.t("Use trained weights")
+        : vscode.l10n.t("Use trained weights of epoch {0}", stop.bestEpoch);
+    await document.add({ kind: "weights", path: bestOf(run), label });
+    if (document.state.kind === "failed") throw new Error(document.state.message);
+    return vscode.l10n.t("{0} has the trained weights now; save it to keep them.", nameOf(run));
+  }
+
+  async exportReport(run: TrainingRun, charts: readonly ReportChart[]) {
+    const target = await askTarget(run.model, nameFor(run, "training-report.html"));
+    if (target === undefined) return undefined;
+    const html = reportHtml({ model: nameOf(run), charts, events: run.events });
+    await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(html));
+    return vscode.l10n.t("Saved {0}.", basename(target.path));
+  }
+}
+
+/** @throws Error with a sentence when the run has no model yet. */
+function bestOf(run: TrainingRun): string {
+  const best = run.bestModel;
+  if (best !== undefined) return best;
+  throw new Error(vscode.l10n.t("This run has no model yet: it ended before its first epoch."));
+}
+
+function nameOf(run: TrainingRun): string {
+  return basename(run.model.path);
+}
+
+function nameFor(run: TrainingRun, suffix: string): string {
+  return `${basename(nameOf(run), extname(nameOf(run)))}-${suffix}`;
+}

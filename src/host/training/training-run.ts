@@ -1,0 +1,173 @@
+import * as vscode from "vscode";
+import type { DocumentRequest, TrainResult } from "../../protocol/engine.ts";
+import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
+import type { RunStatus } from "../../protocol/training-page.ts";
+import type { EngineClient } from "../engine/engine-client.ts";
+import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
+import { EventHistory } from "./event-history.ts";
+import { bestModelOf, newestRun, readEvents } from "./run-files.ts";
+
+/** File systems round the time of a folder's creation. */
+const clockTolerance = 2_000;
+
+export interface RunOutcome {
+  readonly status: RunStatus;
+  readonly message?: string;
+}
+
+/** What is remembered of a run when the window closes. */
+export interface RunRecord {
+  readonly config: TrainingConfig;
+  readonly run?: string;
+  /** False while it trains: found so after a reload, it was cut off. */
+  readonly ended: boolean;
+}
+
+/**
+ * Training of one model. It goes on while its page is hidden or closed, in an engine process of
+ * its own, so that a crash of training takes no document down.
+ */
+export class TrainingRun {
+  readonly model: vscode.Uri;
+  readonly #createEngine: () => EngineClient;
+  readonly #history = new EventHistory();
+  readonly #statusChanged = new vscode.EventEmitter<RunOutcome>();
+  readonly #told = new vscode.EventEmitter<TrainingEvent>();
+  readonly #recorded = new vscode.EventEmitter<RunRecord>();
+  readonly onDidChangeStatus = this.#statusChanged.event;
+  readonly onEvent = this.#told.event;
+  readonly onRecord = this.#recorded.event;
+
+  #outcome: RunOutcome = { status: "idle" };
+  #engine: EngineClient | undefined;
+  #cancel: vscode.CancellationTokenSource | undefined;
+  #run: string | undefined;
+  #bestModel: string | undefined;
+
+  /** @param createEngine makes the process that one run uses. */
+  constructor(model: vscode.Uri, createEngine: () => EngineClient) {
+    this.model = model;
+    this.#createEngine = createEngine;
+  }
+
+  get outcome(): RunOutcome {
+    return this.#outcome;
+  }
+
+  get events(): readonly TrainingEvent[] {
+    return this.#history.events;
+  }
+
+  get active(): boolean {
+    return ["starting", "running", "paused", "stopping"].includes(this.#outcome.status);
+  }
+
+  get bestModel(): string | undefined {
+    return this.#bestModel ?? (this.#run === undefined ? undefined : bestModelOf(this.#run));
+  }
+
+  /** The folder of the run, once it is known. */
+  get folder(): string | undefined {
+    return this.#run;
+  }
+
+  /** Trains to the end; never throws, the outcome tells. */
+  async start(document: DocumentRequest, config: TrainingConfig, runs: string): Promise<void> {
+    if (this.active) return;
+    const started = Date.now() - clockTolerance;
+    const engine = this.#createEngine();
+    const cancel = new vscode.CancellationTokenSource();
+    this.#engine = engine;
+    this.#cancel = cancel;
+    this.#run = undefined;
+    this.#bestModel = undefined;
+    this.#setOutcome({ status: "starting" });
+    this.#recorded.fire({ config, ended: false });
+    engine.onTrainingEvent((event) => {
+      if (event.event === "start") void this.#findFolder(runs, started, config);
+      this.#hear(event);
+    });
+    try {
+      const request = { ...document, config, runs };
+      const result = await engine.request("train", request, { token: cancel.token });
+      this.#finish(result);
+    } catch (error) {
+      if (isCancellation(error)) this.#setOutcome({ status: "finished", message: nothingKept() });
+      else this.#setOutcome({ status: "failed", message: sentenceOf(error) });
+    } finally {
+      this.#recorded.fire({ config, ended: true, ...runOf(this.#run) });
+      this.#engine = undefined;
+      this.#cancel = undefined;
+      engine.dispose();
+      cancel.dispose();
+    }
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    if (this.#outcome.status !== (paused ? "running" : "paused")) return;
+    await this.#engine?.request("pauseTraining", { paused });
+    if (this.active) this.#setOutcome({ status: paused ? "paused" : "running" });
+  }
+
+  /** Ends the run early; what was best so far is kept. */
+  stop(): void {
+    if (!this.active || this.#outcome.status === "stopping") return;
+    this.#setOutcome({ status: "stopping" });
+    this.#cancel?.cancel();
+  }
+
+  /** Shows a run of an earlier window again. */
+  async restore({ run, ended }: RunRecord): Promise<void> {
+    if (run === undefined || this.active) return;
+    this.#run = run;
+    for (const event of await readEvents(run)) this.#history.add(event);
+    this.#setOutcome(ended ? { status: "finished" } : { status: "finished", message: cutOff() });
+  }
+
+  dispose(): void {
+    this.#engine?.dispose();
+    this.#statusChanged.dispose();
+    this.#told.dispose();
+    this.#recorded.dispose();
+  }
+
+  #hear(event: TrainingEvent): void {
+    this.#history.add(event);
+    this.#told.fire(event);
+    if (event.event === "start") this.#setOutcome({ status: "running" });
+  }
+
+  #finish({ run, bestModel }: TrainResult): void {
+    this.#run = run;
+    this.#bestModel = bestModel;
+    const stop = this.events.find((event) => event.event === "stop");
+    const message = stop?.sentence;
+    this.#setOutcome({ status: "finished", ...(message === undefined ? {} : { message }) });
+  }
+
+  async #findFolder(runs: string, since: number, config: TrainingConfig): Promise<void> {
+    const run = await newestRun(runs, since);
+    if (run === undefined || !this.active) return;
+    this.#run = run;
+    this.#recorded.fire({ config, ended: false, run });
+  }
+
+  #setOutcome(outcome: RunOutcome): void {
+    this.#outcome = outcome;
+    this.#statusChanged.fire(outcome);
+  }
+}
+
+function runOf(run: string | undefined) {
+  return run === undefined ? {} : { run };
+}
+
+function nothingKept(): string {
+  return vscode.l10n.t("Stopped before the first epoch was done; there is nothing to keep.");
+}
+
+function cutOff(): string {
+  return vscode.l10n.t(
+    "Training ended with the window it ran in; the best model until then is kept.",
+  );
+}
