@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { nativeTargets, packagedFiles, type Target, targets } from "../../../scripts/vsix.ts";
+import { nativeTargets, packagedFiles, type Target } from "../../../scripts/vsix.ts";
 import { root } from "../../vscode/harness/paths.ts";
 
 const allowed = [
@@ -15,7 +15,10 @@ const allowed = [
   /^node_modules\/onnxruntime-(common|node|web)\//,
 ];
 
-describe.each(targets)("the package for %s", (target) => {
+/** One stands for the other native ones: they differ in their folder of binaries only. */
+const tested: Target[] = ["universal", "linux-x64"];
+
+describe.each(tested)("the package for %s", (target) => {
   let files: string[];
   beforeAll(async () => {
     files = await packagedFiles(target);

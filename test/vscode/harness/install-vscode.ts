@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { root } from "./paths.ts";
 import { run } from "./run.ts";
 
 /** code-server 4.139.1 is VS Code 1.139.1. It brings its own shrinkwrap, so one number pins it all. */
@@ -29,9 +30,9 @@ export interface VsCodeInstallation {
 /**
  * Installs the real VS Code (as code-server, from npm) unless it is there already.
  *
- * Only packages from the npm registry are used and no install script runs: the native modules those
- * would build (logging, terminal, watchdog) are optional at run time. It is kept in the user's cache
- * so that every checkout shares one copy; `NORMLENS_VSCODE_DIR` names another folder.
+ * Only packages from the npm registry are used and no install script runs: of the native modules
+ * those would build, logging and the watchdog get stand-ins and the terminal is missing. It is kept
+ * in the user's cache so that every checkout shares one copy; `NORMLENS_VSCODE_DIR` names another.
  */
 export async function installVsCode(report: (line: string) => void): Promise<VsCodeInstallation> {
   const folder = process.env.NORMLENS_VSCODE_DIR || defaultFolder();
@@ -68,7 +69,17 @@ async function install(folder: string, report: (line: string) => void): Promise<
   await npmInstall(join(server, "extensions"));
   // Headers for building native modules, 70 MB that nothing here reads.
   await rm(join(folder, "node_modules", node.name, "include"), { recursive: true, force: true });
+  await placeStandIns(join(server, "node_modules", "@vscode"));
   await writeFile(join(folder, "installed.json"), stamp());
+}
+
+/** For the two native modules that something visible depends on. */
+async function placeStandIns(packages: string): Promise<void> {
+  const standIns = join(root, "test", "vscode", "harness", "stand-ins");
+  const watchdog = join(packages, "native-watchdog", "build", "Release");
+  await mkdir(watchdog, { recursive: true });
+  await cp(join(standIns, "watchdog.cjs"), join(watchdog, "watchdog.js"));
+  await cp(join(standIns, "spdlog.cjs"), join(packages, "spdlog", "index.js"));
 }
 
 async function npmInstall(folder: string): Promise<void> {
@@ -118,7 +129,7 @@ async function isInstalled(folder: string): Promise<boolean> {
 }
 
 function stamp(): string {
-  return `${JSON.stringify({ codeServer: codeServerVersion, node: nodePackage() })}\n`;
+  return `${JSON.stringify({ codeServer: codeServerVersion, node: nodePackage(), standIns: 1 })}\n`;
 }
 
 function installationIn(folder: string): VsCodeInstallation {
