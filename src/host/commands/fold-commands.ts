@@ -16,16 +16,16 @@ export function registerFoldCommands({ documents }: HostParts): vscode.Disposabl
   };
   return registerCommands({
     // The light bulbs' command: a model and a selection, never called from the palette.
-    applyPass: async (model, selection) => {
+    "normlens.applyPass": async (model, selection) => {
       if (isSelection(selection)) await apply(modelOf(model), selection);
     },
-    foldAll: (value) => apply(modelOf(value), foldAll),
-    foldSelected: async (value) => {
+    "normlens.foldAll": (value) => apply(modelOf(value), foldAll),
+    "normlens.foldSelected": async (value) => {
       const model = modelOf(value);
       const sites = await chooseSites(documents, model);
       if (sites !== undefined) await apply(model, { ...foldAll, sites });
     },
-    previewFold: (value) => previewFold(documents, modelOf(value)),
+    "normlens.previewFold": (value) => previewFold(documents, modelOf(value)),
   });
 }
 

@@ -28,7 +28,7 @@ export function registerHistoryCommands({ documents }: HostParts): vscode.Dispos
     });
   };
   return registerCommands({
-    undoModelEdit: (value) => run("undo", modelOf(value)),
-    redoModelEdit: (value) => run("redo", modelOf(value)),
+    "normlens.undoModelEdit": (value) => run("undo", modelOf(value)),
+    "normlens.redoModelEdit": (value) => run("redo", modelOf(value)),
   });
 }

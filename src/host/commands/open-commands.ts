@@ -5,17 +5,17 @@ import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
 export function registerOpenCommands({ context }: HostParts): vscode.Disposable {
   return registerCommands({
-    openModel: async (value) => {
+    "normlens.openModel": async (value) => {
       const model = value instanceof vscode.Uri ? value : await chooseModel();
       if (model !== undefined) await openPage(model);
     },
-    openModelPage: (value) => openPage(modelOf(value)),
-    openAsText: async (value) => {
+    "normlens.openModelPage": (value) => openPage(modelOf(value)),
+    "normlens.openAsText": async (value) => {
       const text = textUriOf(modelOf(value));
       await vscode.commands.executeCommand("vscode.open", text, { preview: false });
     },
-    openSampleWorkspace: () => openSamples(context),
-    openSampleModel: async () => {
+    "normlens.openSampleWorkspace": () => openSamples(context),
+    "normlens.openSampleModel": async () => {
       await openPage(vscode.Uri.joinPath(await copySamples(context), "digits-cnn.onnx"));
     },
   });

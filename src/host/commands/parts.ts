@@ -22,7 +22,7 @@ export type CommandHandler = (...values: readonly unknown[]) => Promise<void> | 
 /** Registers commands whose failures are shown as one sentence. */
 export function registerCommands(handlers: Readonly<Record<string, CommandHandler>>) {
   const registrations = Object.entries(handlers).map(([name, handler]) =>
-    vscode.commands.registerCommand(`normlens.${name}`, (...values: unknown[]) =>
+    vscode.commands.registerCommand(name, (...values: unknown[]) =>
       reportingFailure(async () => handler(...values)),
     ),
   );

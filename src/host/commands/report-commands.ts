@@ -11,12 +11,12 @@ const listedModels = 200;
 
 export function registerReportCommands(parts: HostParts): vscode.Disposable {
   return registerCommands({
-    verifyAgainst: async (value) => {
+    "normlens.verifyAgainst": async (value) => {
       const model = modelOf(value);
       const other = await chooseOther(model);
       if (other !== undefined) await verify(parts, model, other);
     },
-    showStatistics: (value) => showStatistics(parts, modelOf(value)),
+    "normlens.showStatistics": (value) => showStatistics(parts, modelOf(value)),
   });
 }
 

@@ -5,12 +5,12 @@ import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 export function registerRunCommands(parts: HostParts): vscode.Disposable {
   const { documents, engine, log, training } = parts;
   return registerCommands({
-    train: (value) => training.open(modelOf(value)),
-    stopTraining: () => training.current?.stop(),
-    pauseTraining: () => training.current?.setPaused(true),
-    resumeTraining: () => training.current?.setPaused(false),
-    showLog: () => log.show(),
-    restartEngine: async () => {
+    "normlens.train": (value) => training.open(modelOf(value)),
+    "normlens.stopTraining": () => training.current?.stop(),
+    "normlens.pauseTraining": () => training.current?.setPaused(true),
+    "normlens.resumeTraining": () => training.current?.setPaused(false),
+    "normlens.showLog": () => log.show(),
+    "normlens.restartEngine": async () => {
       engine.restart();
       for (const document of documents.all()) await document.refresh();
       vscode.window.setStatusBarMessage(
