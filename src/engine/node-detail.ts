@@ -8,8 +8,13 @@ import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
 import { inferShapes } from "../operators/infer-shapes.ts";
-import { readBatchNormalization } from "../passes/batch-normalization.ts";
+import {
+  affineForm,
+  isBatchNormalization,
+  readBatchNormalization,
+} from "../passes/batch-normalization.ts";
 import { siteId } from "../passes/pass.ts";
+import { isRefusal } from "../passes/refusal.ts";
 import type { NodeDetail, ParameterDetail } from "../protocol/engine.ts";
 import { valueStatistics } from "../statistics/value-statistics.ts";
 import { shapeText } from "./document-view.ts";
@@ -29,7 +34,7 @@ export function nodeDetail(graph: Graph, position: number): NodeDetail {
     throw new InputError(`node ${position} does not exist; the model has ${graph.nodes.length}`);
   }
   const name = siteId(node);
-  const affine = affineForm(graph, node);
+  const affine = channelwiseForm(graph, node);
   return {
     index: position,
     name,
@@ -81,11 +86,13 @@ function parameterDetail(tensor: Tensor, name: string, role: string): ParameterD
   return { ...known, statistics: valueStatistics(name, readFloat64(tensor)) };
 }
 
-function affineForm(graph: Graph, node: Node): NodeDetail["affine"] {
-  const batchNormalization = readBatchNormalization(graph, node);
-  if (!("affine" in batchNormalization)) return undefined;
-  const { scale, shift } = batchNormalization.affine;
-  return { scale: [...scale], shift: [...shift] };
+function channelwiseForm(graph: Graph, node: Node): NodeDetail["affine"] {
+  if (!isBatchNormalization(node)) return undefined;
+  const batchNorm = readBatchNormalization(graph, node);
+  if (isRefusal(batchNorm)) return undefined;
+  const affine = affineForm(batchNorm);
+  if (isRefusal(affine)) return undefined;
+  return { scale: [...affine.scale], shift: [...affine.shift] };
 }
 
 /** One attribute in the notation of the ONNX text format. */

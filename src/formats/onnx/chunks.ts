@@ -155,7 +155,7 @@ function tensorChunks(tensor: Tensor): Chunk[] {
 /** The parts of a stored tensor that are not its name, type, shape or data. */
 function describing(header: TensorProto) {
   return {
-    docString: header.docString,
+    ...(header.docString === "" ? {} : { docString: header.docString }),
     metadataProps: header.metadataProps,
     ...(header.$unknown === undefined ? {} : { $unknown: header.$unknown }),
   };

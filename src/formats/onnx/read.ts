@@ -22,9 +22,10 @@ const MOST_ELEMENTS = 2_000_000;
  * Reads an ONNX file into a graph. Tensor data stays in the file's bytes (or in external files)
  * until it is asked for.
  *
+ * @param home the file the model belongs to, where its external data lies, when path is a copy.
  * @throws InputError naming the file, the field and the value for whatever is not a valid model.
  */
-export async function readModel(path: string): Promise<Graph> {
+export async function readModel(path: string, home: string = path): Promise<Graph> {
   const file = resolve(path);
   try {
     const info = await stat(file);
@@ -32,7 +33,7 @@ export async function readModel(path: string): Promise<Graph> {
     if (info.size > LARGEST_FILE_BYTES) {
       throw new InputError(`has ${info.size} bytes; an ONNX file ends at ${LARGEST_FILE_BYTES}`);
     }
-    return parseModel(await readFile(file), file);
+    return parseModel(await readFile(file), resolve(home));
   } catch (error) {
     if (error instanceof InputError) throw error.inFile(path);
     if (isMissing(error)) throw new InputError("no such file", path);

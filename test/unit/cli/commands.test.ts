@@ -1,0 +1,107 @@
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readModel } from "../../../src/formats/onnx/read.ts";
+import { encodeModel } from "../../../src/formats/onnx/write.ts";
+import { changeGraph } from "../../../src/graph/edit.ts";
+import { readFloat64, roundedTensor } from "../../../src/graph/numbers.ts";
+import { normlens } from "../../support/command-line.ts";
+import { FIXTURES, SAMPLES, temporaryFolder } from "../../support/repository.ts";
+
+const SAMPLE = join(SAMPLES, "digits-cnn.onnx");
+
+describe("fold", () => {
+  test.each([
+    ["digits-cnn.onnx", 3],
+    ["narrow-resnet.onnx", 12],
+    ["narrow-mobilenetv2.onnx", 52],
+  ])("%s: every BatchNorm is folded, certified, and nothing is left", async (file, count) => {
+    const folder = await temporaryFolder();
+    const out = join(folder, "folded.onnx");
+    const folded = await normlens(["fold", join(SAMPLES, file), "-o", out, "--json"]);
+    expect(folded.stderr).toBe("");
+    expect(folded.code).toBe(0);
+    const report = JSON.parse(folded.stdout);
+    expect(report.applied).toHaveLength(count);
+    expect(report.skipped).toEqual([]);
+    expect(report.before.operators.BatchNormalization).toBe(count);
+    expect(report.after.operators.BatchNormalization).toBeUndefined();
+    expect(report.certificate.pass).toBe(true);
+    expect(report.elapsedMs).toBeGreaterThan(0);
+
+    const again = await normlens(["fold", out, "-o", join(folder, "again.onnx"), "--json"]);
+    expect(JSON.parse(again.stdout)).toMatchObject({ applied: [], skipped: [] });
+    expect(await readFile(join(folder, "again.onnx"))).toEqual(await readFile(out));
+
+    const verified = await normlens(["verify", join(SAMPLES, file), out, "--json"]);
+    expect(verified.code).toBe(0);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      pass: true,
+      outputs: [{ name: "logits" }],
+    });
+  });
+
+  test("a reason is printed for what stays", async () => {
+    const out = join(await temporaryFolder(), "out.onnx");
+    const model = join(FIXTURES, "two-consumers.onnx");
+    const result = await normlens(["apply", "fold-batch-norm", model, "-o", out]);
+    expect(result.code).toBe(0);
+    expect(result.stdout).toMatch(/left bn: .*consumer/);
+  });
+});
+
+test("verify answers no, with exit 1, for a model whose weight differs by 1 %", async () => {
+  const folder = await temporaryFolder();
+  const graph = await readModel(SAMPLE);
+  const weight = graph.initializers.get("conv2.weight");
+  if (weight === undefined) throw new Error("the sample has no conv2.weight");
+  const values = readFloat64(weight).map((value) => value * 1.01);
+  const changed = changeGraph(graph, {
+    initializers: [roundedTensor(weight.name, weight.dims, weight.dataType, values)],
+  });
+  await writeFile(join(folder, "changed.onnx"), encodeModel(changed));
+  const result = await normlens(["verify", SAMPLE, join(folder, "changed.onnx"), "--json"]);
+  expect(result.code).toBe(1);
+  const certificate = JSON.parse(result.stdout);
+  expect(certificate.pass).toBe(false);
+  expect(certificate.outputs[0].maxRelative).toBeGreaterThan(1e-4);
+});
+
+test("inspect prints the design's JSON and a summary for people", async () => {
+  const json = JSON.parse((await normlens(["inspect", SAMPLE, "--json"])).stdout);
+  expect(json).toMatchObject({ format: "onnx", opset: 17, nodes: 13, operators: { Conv: 3 } });
+  expect(json.findings[0]).toMatchObject({ rule: "fold-batch-norm", node: "bn1" });
+  const text = (await normlens(["inspect", SAMPLE])).stdout;
+  expect(text).toMatch(/opset 17/);
+  expect(text).toMatch(/bn1 can be folded into conv1/);
+});
+
+test("stats prints activation statistics of the digits", async () => {
+  const result = await normlens([
+    ...["stats", SAMPLE, "--data", "digits", "--nodes", "relu1,bn1", "--json"],
+  ]);
+  expect(result.stderr).toBe("");
+  const { values } = JSON.parse(result.stdout);
+  expect(values).toHaveLength(2);
+  expect(values[0]).toMatchObject({ count: 1797 * 16 * 64, nan: 0, inf: 0, min: 0 });
+  expect(values[1].min).toBeLessThan(0);
+  const total = values[0].histogram.counts.reduce((sum: number, n: number) => sum + n, 0);
+  expect(total).toBe(values[0].count);
+});
+
+test("an in-place fold replaces the file and only it", async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, "model.onnx");
+  await cp(SAMPLE, file);
+  const result = await normlens(["fold", file, "-o", file]);
+  expect(result.code).toBe(0);
+  expect((await readModel(file)).nodes).toHaveLength(10);
+});
+
+test("WebAssembly gives the same certificate when the native library is left out", async () => {
+  const out = join(await temporaryFolder(), "folded.onnx");
+  const environment = { env: { NORMLENS_RUNTIME: "wasm" } };
+  const result = await normlens(["fold", SAMPLE, "-o", out, "--json"], environment);
+  expect(result.stderr).toBe("");
+  expect(JSON.parse(result.stdout).certificate.pass).toBe(true);
+});

@@ -1,0 +1,88 @@
+import { copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Documents } from "../../../src/engine/documents.ts";
+import { encodeModel, saveModel } from "../../../src/formats/onnx/write.ts";
+import type { Edit } from "../../../src/protocol/engine.ts";
+import { SAMPLES, temporaryFolder } from "../../support/repository.ts";
+
+const MODEL = join(SAMPLES, "digits-cnn.onnx");
+
+function fold(site: string): Edit {
+  return {
+    kind: "pass",
+    pass: "fold-batch-norm",
+    sites: [site],
+    options: {},
+    label: `Fold ${site}`,
+  };
+}
+
+test("a shorter list of edits is an undo, and the longer one again a redo, without new work", async () => {
+  const documents = new Documents();
+  const edits = [fold("bn1"), fold("bn2")];
+  const two = await documents.get({ path: MODEL, edits });
+  const one = await documents.get({ path: MODEL, edits: edits.slice(0, 1) });
+  const none = await documents.get({ path: MODEL, edits: [] });
+  const again = await documents.get({ path: MODEL, edits });
+  expect(none.graph).toBe(none.original);
+  expect(one.graph.nodes.length).toBe(none.graph.nodes.length - 1);
+  expect(two.graph.nodes.length).toBe(none.graph.nodes.length - 2);
+  expect(again.graph).toBe(two.graph);
+});
+
+test("another edit after an undo replaces what was undone", async () => {
+  const documents = new Documents();
+  await documents.get({ path: MODEL, edits: [fold("bn1"), fold("bn2")] });
+  const other = await documents.get({ path: MODEL, edits: [fold("bn3"), fold("bn2")] });
+  const names = other.graph.nodes.map((node) => node.name);
+  expect(names).toContain("bn1");
+  expect(names).not.toContain("bn2");
+  expect(names).not.toContain("bn3");
+});
+
+test("a new process that replays the edits makes the same bytes", async () => {
+  const edits = [fold("bn2"), fold("bn1")];
+  const first = await new Documents().get({ path: MODEL, edits });
+  const second = await new Documents().get({ path: MODEL, edits });
+  expect(Buffer.compare(encodeModel(first.graph), encodeModel(second.graph))).toBe(0);
+});
+
+test("after saving over the file, edits still start from the kept original", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "model.onnx");
+  const source = join(folder, "original.onnx");
+  await copyFile(MODEL, path);
+  await copyFile(MODEL, source);
+  const edits = [fold("bn1")];
+  const documents = new Documents();
+  const before = await documents.get({ path, edits });
+  await saveModel(before.graph, path);
+  const after = await documents.get({ path, source, edits });
+  const replayed = await new Documents().get({ path, source, edits });
+  expect(after.graph).toBe(before.graph);
+  expect(encodeModel(replayed.graph)).toEqual(encodeModel(before.graph));
+});
+
+test("a file that could not be read is read again the next time", async () => {
+  const path = join(await temporaryFolder(), "model.onnx");
+  const documents = new Documents();
+  await writeFile(path, "no model");
+  await expect(documents.get({ path, edits: [] })).rejects.toThrow(/contains text/);
+  await copyFile(MODEL, path);
+  expect((await documents.get({ path, edits: [] })).graph.nodes.length).toBe(13);
+});
+
+test("trained weights are an edit; weights of another model are refused by name", async () => {
+  const folder = await temporaryFolder();
+  const trained = join(folder, "trained.onnx");
+  await copyFile(MODEL, trained);
+  const weights = (path: string): Edit => ({ kind: "weights", path, label: "Apply weights" });
+  const documents = new Documents();
+  const same = await documents.get({ path: MODEL, edits: [weights(trained)] });
+  expect(encodeModel(same.graph)).toEqual(encodeModel(same.original));
+  const other = weights(join(SAMPLES, "digits-mlp.onnx"));
+  await expect(documents.get({ path: MODEL, edits: [other] })).rejects.toThrow(
+    /digits-mlp\.onnx: (has no weights for|fc\d\.)/,
+  );
+});
