@@ -80,7 +80,11 @@ export interface GradientContext {
   needs(index: number): boolean;
   /** Values that trainingForward kept for the gradient, by name (for example "batchMean"). */
   saved(name: string): string;
+  readonly mode: ForwardMode;
 }
+
+/** "inference" differentiates the model as it is used: stored statistics, no dropout. */
+export type ForwardMode = "training" | "inference";
 
 /**
  * Adds the nodes of the vector-Jacobian product.
@@ -115,6 +119,8 @@ export interface TrainingForwardOptions {
    * initializer is copied into the step graph as a constant.
    */
   readonly parameters: readonly string[];
+  /** "training" when left out. */
+  readonly mode?: ForwardMode;
   /** new running statistic = (1 − momentum)·old + momentum·batch (torch's direction). */
   readonly batchNormMomentum: number;
   /** Which variance enters the running variance: m/(m−1) times the batch's, or the batch's own. */

@@ -1,0 +1,54 @@
+import { intAttribute, intsAttribute } from "../graph/attributes.ts";
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { GradientContext } from "./operator.ts";
+import { readEndPadding, type Window, windowOf } from "./window.ts";
+
+/** Everything about one convolution that decides how its gradients are computed. All static. */
+export interface ConvGeometry extends Window {
+  readonly group: number;
+  readonly batch: number;
+  /** C, the input channels of all groups. */
+  readonly channels: number;
+  /** M, the output channels of all groups. */
+  readonly filters: number;
+  /** Spatial sizes of X and Y. */
+  readonly sizes: readonly number[];
+  readonly outputSizes: readonly number[];
+  /** See readEndPadding: (O − 1)·s + extent − H − begin. */
+  readonly readEnd: readonly number[];
+}
+
+/**
+ * One way to compute a gradient of Conv as ONNX nodes. Which is fastest depends on the shapes and
+ * the machine; all that apply give the same gradient.
+ */
+export interface ConvGradientRecipe {
+  readonly name: string;
+  applies(geometry: ConvGeometry): boolean;
+  /**
+   * @param other the forward value that the output gradient is combined with: W for the input's
+   *   gradient, X for the weight's.
+   */
+  build(builder: GraphBuilder, geometry: ConvGeometry, other: string, gradient: string): string;
+}
+
+export function convGeometry(context: GradientContext): ConvGeometry {
+  const [batch = 1, channels = 1, ...sizes] = context.inputShape(0);
+  const [filters = 1, , ...kernel] = context.inputShape(1);
+  const outputSizes = context.outputShape(0).slice(2);
+  const window = windowOf(
+    context.node,
+    intsAttribute(context.node, "kernel_shape") ?? kernel,
+    sizes,
+  );
+  return {
+    ...window,
+    group: intAttribute(context.node, "group", 1),
+    batch,
+    channels,
+    filters,
+    sizes,
+    outputSizes,
+    readEnd: readEndPadding(window, sizes, outputSizes),
+  };
+}

@@ -1,0 +1,159 @@
+import type { GraphBuilder } from "../graph/builder.ts";
+import { elementCount } from "../graph/tensor.ts";
+import type { ConvGeometry, ConvGradientRecipe } from "./conv-geometry.ts";
+import {
+  padWithZeros,
+  reshape,
+  slice,
+  sumOver,
+  swapFirstTwo,
+  swapLastTwo,
+  transpose,
+} from "./emit.ts";
+import { rangeOf } from "./shape-algebra.ts";
+
+/**
+ * The gradient of Conv with respect to its weight: each kernel position (a "tap") correlates the
+ * output gradient with the inputs that this position read.
+ *
+ * Rule of thumb from measurements (reference/training-graph.md): all taps in one matrix product
+ * for pointwise kernels and few input channels, one product a tap otherwise, and a convolution
+ * with the output gradient as its kernel for groups.
+ */
+export function chooseWeightGradient(geometry: ConvGeometry): ConvGradientRecipe {
+  if (!productPerTap.applies(geometry)) return correlation;
+  const pointwise = elementCount(geometry.kernel) === 1;
+  return pointwise || geometry.channels <= 4 ? stackedTaps : productPerTap;
+}
+
+/**
+ * Conv(Xᵀ, ∂L/∂Yᵀ) with batch and channels swapped and strides and dilations swapped; holds for
+ * every Conv. Where inputs at the end were left over it yields more than k taps, which are cut.
+ */
+export const correlation: ConvGradientRecipe = {
+  name: "correlation",
+  applies: () => true,
+  build: (builder, geometry, input, gradient) => {
+    const { group, channels, filters, kernel } = geometry;
+    const rank = kernel.length + 2;
+    const perGroup = channels / group;
+    const images = channelsFirst(builder, geometry, input);
+    const correlated = builder.add("Conv", [images, swapFirstTwo(builder, gradient, rank)], {
+      attributes: {
+        group: { int: group },
+        kernel_shape: { ints: geometry.outputSizes },
+        strides: { ints: geometry.dilations },
+        dilations: { ints: geometry.strides },
+        pads: { ints: [...geometry.begin, ...geometry.end] },
+      },
+    });
+    const cut = rangeOf(kernel.length).map((axis) => ({
+      axis: axis + 2,
+      start: 0,
+      end: kernel[axis] ?? 1,
+    }));
+    const taps = slice(builder, correlated, cut);
+    return reshape(builder, swapFirstTwo(builder, taps, rank), [filters, perGroup, ...kernel]);
+  },
+};
+
+/** (N, C, …) to (C/G, G·N, …): batch and channels swapped within each group. */
+function channelsFirst(builder: GraphBuilder, geometry: ConvGeometry, input: string): string {
+  const { group, batch, channels, sizes } = geometry;
+  if (group === 1) return swapFirstTwo(builder, input, sizes.length + 2);
+  const grouped = reshape(builder, input, [batch, group, channels / group, ...sizes]);
+  const moved = transpose(builder, grouped, [2, 1, 0, ...rangeOf(sizes.length, 3)]);
+  return reshape(builder, moved, [channels / group, group * batch, ...sizes]);
+}
+
+/**
+ * For each tap t, Σ_n ∂L/∂Y[n]·X_t[n]ᵀ with X_t (N, C, P) the inputs that the tap read; one
+ * matrix product a tap.
+ */
+export const productPerTap: ConvGradientRecipe = {
+  name: "product-per-tap",
+  applies: (geometry) => geometry.group === 1,
+  build: (builder, geometry, input, gradient) => {
+    const products = inputsOfTaps(builder, geometry, input).map((tap) => {
+      const product = outerProduct(builder, geometry, gradient, tap);
+      return reshape(builder, product, [geometry.filters, geometry.channels, 1]);
+    });
+    const all =
+      products.length === 1
+        ? (products[0] as string)
+        : builder.add("Concat", products, { attributes: { axis: { int: 2 } } });
+    return reshape(builder, all, [geometry.filters, geometry.channels, ...geometry.kernel]);
+  },
+};
+
+/** The same with the inputs of all taps stacked (im2col): one larger matrix product. */
+export const stackedTaps: ConvGradientRecipe = {
+  name: "stacked-taps",
+  applies: (geometry) => geometry.group === 1,
+  build: (builder, geometry, input, gradient) => {
+    const { filters, channels, kernel } = geometry;
+    const taps = inputsOfTaps(builder, geometry, input);
+    if (taps.length === 1) {
+      const product = outerProduct(builder, geometry, gradient, taps[0] as string);
+      return reshape(builder, product, [filters, channels, ...kernel]);
+    }
+    const columns = builder.add("Concat", taps, { attributes: { axis: { int: 1 } } });
+    const product = outerProduct(builder, geometry, gradient, columns);
+    const byTap = reshape(builder, product, [filters, taps.length, channels]);
+    return reshape(builder, swapLastTwo(builder, byTap, 3), [filters, channels, ...kernel]);
+  },
+};
+
+/** X_t for every tap t in row-major order: the strided part of the padded input, as (N, C, P). */
+function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: string): string[] {
+  const { kernel, dilations, strides, outputSizes, batch, channels } = geometry;
+  const padded = padWithZeros(
+    builder,
+    input,
+    [0, 0, ...geometry.begin],
+    [0, 0, ...geometry.readEnd.map((end) => Math.max(end, 0))],
+  );
+  const shape = [batch, channels, elementCount(outputSizes)];
+  return rangeOf(elementCount(kernel)).map((tap) => {
+    const ranges = offsetsOf(tap, kernel).map((offset, axis) => {
+      const start = offset * (dilations[axis] ?? 1);
+      const step = strides[axis] ?? 1;
+      return {
+        axis: axis + 2,
+        start,
+        end: start + ((outputSizes[axis] ?? 1) - 1) * step + 1,
+        step,
+      };
+    });
+    const whole = ranges.every(({ start, end, step }, axis) => {
+      const padding = (geometry.begin[axis] ?? 0) + Math.max(geometry.readEnd[axis] ?? 0, 0);
+      return step === 1 && start === 0 && end === (geometry.sizes[axis] ?? 0) + padding;
+    });
+    return reshape(builder, whole ? padded : slice(builder, padded, ranges), shape);
+  });
+}
+
+/** Position within the kernel of a row-major tap number. */
+function offsetsOf(tap: number, kernel: readonly number[]): number[] {
+  let rest = tap;
+  const offsets = kernel.map(() => 0);
+  for (let axis = kernel.length - 1; axis >= 0; axis--) {
+    const size = kernel[axis] ?? 1;
+    offsets[axis] = rest % size;
+    rest = Math.floor(rest / size);
+  }
+  return offsets;
+}
+
+/** Σ_n ∂L/∂Y[n] (M, P) · columns[n] (K, P)ᵀ, as (M, K). */
+function outerProduct(
+  builder: GraphBuilder,
+  geometry: ConvGeometry,
+  gradient: string,
+  columns: string,
+): string {
+  const positions = elementCount(geometry.outputSizes);
+  const rows = reshape(builder, gradient, [geometry.batch, geometry.filters, positions]);
+  const products = builder.add("MatMul", [rows, swapLastTwo(builder, columns, 3)]);
+  return sumOver(builder, products, [0]);
+}

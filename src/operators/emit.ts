@@ -1,0 +1,137 @@
+import type { AttributeValue } from "../graph/attributes.ts";
+import { type GraphBuilder, makeNode } from "../graph/builder.ts";
+import { DataType } from "../graph/data-type.ts";
+import { changeNode } from "../graph/edit.ts";
+import type { Node } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { rangeOf } from "./shape-algebra.ts";
+
+/** Short names for the nodes that many gradient rules add. All in their STEP_OPSET form. */
+
+/** Adds a node whose outputs have names already. */
+export function addNode(
+  builder: GraphBuilder,
+  opType: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Readonly<Record<string, AttributeValue>> = {},
+): void {
+  builder.nodes.push(makeNode(opType, inputs, outputs, { name: outputs[0] ?? opType, attributes }));
+}
+
+/** The model's own node over the step graph's names. */
+export function copyNode(
+  builder: GraphBuilder,
+  node: Node,
+  inputs: readonly string[],
+  outputs: readonly string[],
+): void {
+  builder.nodes.push(changeNode(node, { input: [...inputs], output: [...outputs] }));
+}
+
+export function reshape(builder: GraphBuilder, value: string, shape: readonly number[]): string {
+  return builder.add("Reshape", [value, builder.ints(shape)]);
+}
+
+export function transpose(builder: GraphBuilder, value: string, perm: readonly number[]): string {
+  return builder.add("Transpose", [value], { attributes: { perm: { ints: perm } } });
+}
+
+/** (N, C, …) ↔ (C, N, …). */
+export function swapFirstTwo(builder: GraphBuilder, value: string, rank: number): string {
+  return transpose(builder, value, [1, 0, ...rangeOf(rank - 2, 2)]);
+}
+
+/** (…, A, B) ↔ (…, B, A). */
+export function swapLastTwo(builder: GraphBuilder, value: string, rank: number): string {
+  return transpose(builder, value, [...rangeOf(rank - 2), rank - 1, rank - 2]);
+}
+
+export function multiply(builder: GraphBuilder, left: string, right: string): string {
+  return builder.add("Mul", [left, right]);
+}
+
+export function scale(builder: GraphBuilder, value: string, factor: number): string {
+  return factor === 1 ? value : builder.add("Mul", [value, builder.scalar(factor)]);
+}
+
+export function negate(builder: GraphBuilder, value: string): string {
+  return builder.add("Neg", [value]);
+}
+
+export function sumOver(
+  builder: GraphBuilder,
+  value: string,
+  axes: readonly number[],
+  keepDimensions = false,
+): string {
+  return builder.add("ReduceSum", [value, builder.ints(axes)], {
+    attributes: { keepdims: { int: keepDimensions ? 1 : 0 } },
+  });
+}
+
+export function meanOver(builder: GraphBuilder, value: string, axes: readonly number[]): string {
+  return builder.add("ReduceMean", [value, builder.ints(axes)], {
+    attributes: { keepdims: { int: 1 } },
+  });
+}
+
+/** 1 where a condition holds and 0 elsewhere: a mask to multiply with, faster than Where. */
+export function asFloat(builder: GraphBuilder, condition: string): string {
+  return builder.add("Cast", [condition], { attributes: { to: { int: DataType.FLOAT } } });
+}
+
+export function slice(
+  builder: GraphBuilder,
+  value: string,
+  ranges: readonly {
+    readonly axis: number;
+    readonly start: number;
+    readonly end: number;
+    readonly step?: number;
+  }[],
+): string {
+  if (ranges.length === 0) return value;
+  return builder.add("Slice", [
+    value,
+    builder.ints(ranges.map((range) => range.start)),
+    builder.ints(ranges.map((range) => range.end)),
+    builder.ints(ranges.map((range) => range.axis)),
+    builder.ints(ranges.map((range) => range.step ?? 1)),
+  ]);
+}
+
+/** Zeros around a value; no node where there is nothing to add. */
+export function padWithZeros(
+  builder: GraphBuilder,
+  value: string,
+  begin: readonly number[],
+  end: readonly number[],
+): string {
+  if ([...begin, ...end].every((size) => size === 0)) return value;
+  return builder.add("Pad", [value, builder.ints([...begin, ...end])]);
+}
+
+export function zeros(builder: GraphBuilder, shape: readonly number[]): string {
+  return builder.add("Expand", [builder.scalar(0), builder.ints(shape)]);
+}
+
+/**
+ * Sums a gradient back to the shape its value had before it was broadcast (NumPy rules): over the
+ * axes that were added in front and over those that were stretched from 1.
+ */
+export function sumToShape(
+  builder: GraphBuilder,
+  gradient: string,
+  from: readonly number[],
+  to: readonly number[],
+): string {
+  const added = from.length - to.length;
+  const stretched = rangeOf(from.length).filter(
+    (axis) => axis < added || (to[axis - added] === 1 && from[axis] !== 1),
+  );
+  const summed = stretched.length === 0 ? gradient : sumOver(builder, gradient, stretched);
+  const kept = from.filter((_, axis) => !stretched.includes(axis));
+  const sameShape = kept.length === to.length && elementCount(kept) === elementCount(to);
+  return sameShape ? summed : reshape(builder, summed, to);
+}

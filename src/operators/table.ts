@@ -1,0 +1,54 @@
+import { activationRules } from "./activation.ts";
+import { arithmeticRules } from "./arithmetic.ts";
+import { batchNormalizationRules } from "./batch-normalization.ts";
+import { comparisonRules } from "./comparison.ts";
+import { constantRules } from "./constant.ts";
+import { convolutionRules } from "./convolution.ts";
+import { dropoutRules } from "./dropout.ts";
+import { indexingRules } from "./indexing.ts";
+import { linearRules } from "./linear.ts";
+import { movementRules } from "./movement.ts";
+import { normalizationRules } from "./normalization.ts";
+import type { OperatorRule } from "./operator.ts";
+import { poolingRules } from "./pooling.ts";
+import { quantizationRules } from "./quantization.ts";
+import { recurrentRules } from "./recurrent.ts";
+import { reductionRules } from "./reduction.ts";
+import { reshapingRules } from "./reshaping.ts";
+import { resizeRules } from "./resize.ts";
+import { slicingRules } from "./slicing.ts";
+import { softmaxRules } from "./softmax.ts";
+
+/** Every operator NormLens knows; one family a file. */
+const rules: readonly OperatorRule[] = [
+  ...convolutionRules,
+  ...poolingRules,
+  ...batchNormalizationRules,
+  ...normalizationRules,
+  ...activationRules,
+  ...arithmeticRules,
+  ...comparisonRules,
+  ...linearRules,
+  ...reshapingRules,
+  ...movementRules,
+  ...slicingRules,
+  ...indexingRules,
+  ...constantRules,
+  ...reductionRules,
+  ...softmaxRules,
+  ...dropoutRules,
+  ...resizeRules,
+  ...recurrentRules,
+  ...quantizationRules,
+];
+
+const table = new Map(rules.map((rule) => [key(rule.domain ?? "", rule.opType), rule]));
+
+/** The rule of an operator; undefined for one we do not know. "ai.onnx" is the standard domain. */
+export function operatorRule(domain: string, opType: string): OperatorRule | undefined {
+  return table.get(key(domain === "ai.onnx" ? "" : domain, opType));
+}
+
+function key(domain: string, opType: string): string {
+  return `${domain}:${opType}`;
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import type { AttributeValue } from "../../../src/graph/attributes.ts";
+import { float32Tensor, int64Tensor } from "../../../src/graph/tensor.ts";
+import { operatorRule } from "../../../src/operators/table.ts";
+import {
+  type ModelDescription,
+  node,
+  relativeError,
+  runStep,
+  type Values,
+} from "../operators/step-harness.ts";
+
+type AttributeJson = number | string | readonly number[];
+
+interface OracleCase {
+  readonly name: string;
+  readonly opType: string;
+  readonly opset: number;
+  readonly attributes: Readonly<Record<string, AttributeJson>>;
+  readonly inputs: readonly (Values & { readonly name: string; readonly type: string })[];
+  readonly outputs: readonly (Values & { readonly name: string })[];
+  readonly outputGradient: Values;
+  readonly gradients: Readonly<Record<string, Values>>;
+}
+
+const file = new URL("../../oracles/gradients.json.gz", import.meta.url);
+const cases = JSON.parse(gunzipSync(readFileSync(file)).toString()) as readonly OracleCase[];
+const FLOAT_ATTRIBUTES = new Set(["alpha", "beta", "epsilon", "momentum"]);
+const TOLERANCE = 1e-5;
+
+function attribute(name: string, value: AttributeJson): AttributeValue {
+  if (typeof value === "string") return { string: value };
+  if (typeof value !== "number") return { ints: value };
+  return FLOAT_ATTRIBUTES.has(name) ? { float: value } : { int: value };
+}
+
+function describeModel(oracle: OracleCase): ModelDescription {
+  const followed = oracle.inputs.filter((input) => input.name in oracle.gradients);
+  const stored = oracle.inputs.filter(
+    (input) => input.name !== "" && !(input.name in oracle.gradients),
+  );
+  const attributes = Object.fromEntries(
+    Object.entries(oracle.attributes).map(([name, value]) => [name, attribute(name, value)]),
+  );
+  return {
+    opset: oracle.opset,
+    nodes: [
+      node(
+        oracle.opType,
+        oracle.inputs.map((input) => input.name),
+        oracle.outputs.map((output) => output.name),
+        attributes,
+      ),
+    ],
+    inputs: Object.fromEntries(followed.map((input) => [input.name, input])),
+    initializers: stored.map(({ name, type, shape, data }) =>
+      type === "int64"
+        ? int64Tensor(name, shape, Array.from(data))
+        : float32Tensor(name, shape, Array.from(data)),
+    ),
+    output: oracle.outputs[0]?.name ?? "",
+  };
+}
+
+describe("gradients agree with PyTorch in float64", () => {
+  const differentiable = cases.filter(
+    ({ opType }) => operatorRule("", opType)?.gradient !== undefined,
+  );
+
+  test.each(differentiable)("$name", async (oracle) => {
+    const result = await runStep(describeModel(oracle), oracle.outputGradient, {
+      mode: oracle.attributes.training_mode === 0 ? "inference" : "training",
+      batchNormMomentum: 1 - Number(oracle.attributes.momentum ?? 0.9),
+      runningVariance: "population",
+    });
+    for (const output of oracle.outputs) {
+      const actual = result.values[output.name];
+      expect(actual?.dims).toEqual(output.shape);
+      expect(relativeError(actual?.data ?? [], output.data), output.name).toBeLessThan(TOLERANCE);
+    }
+    for (const [name, expected] of Object.entries(oracle.gradients)) {
+      const actual = result.gradients[name];
+      expect(actual?.dims, name).toEqual(expected.shape);
+      expect(relativeError(actual?.data ?? [], expected.data), name).toBeLessThan(TOLERANCE);
+    }
+  });
+});
+
+test("only losses and reported operators lack a gradient rule", () => {
+  const missing = cases
+    .map(({ opType }) => opType)
+    .filter((opType) => operatorRule("", opType)?.gradient === undefined);
+  expect([...new Set(missing)]).toEqual(["SoftmaxCrossEntropyLoss", "MeanSquaredError"]);
+});
