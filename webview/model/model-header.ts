@@ -1,0 +1,121 @@
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import "@vscode-elements/elements/dist/vscode-button/index.js";
+import type { ModelReport } from "../../src/protocol/reports.ts";
+import { amount, bytes, counted, valueType } from "../elements/format.ts";
+import { sharedStyles } from "../theme/shared-styles.ts";
+import { request } from "./model-events.ts";
+
+/** File name, what the file is, and what can be done with all of it. */
+@customElement("normlens-model-header")
+export class ModelHeader extends LitElement {
+  static override styles = [
+    sharedStyles,
+    css`
+      header {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 4px 16px;
+        padding: 8px 12px 6px;
+        min-height: 60px;
+      }
+      .facts {
+        flex: 1 1 320px;
+        min-width: 0;
+      }
+      .facts > div {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: baseline;
+        gap: 0 14px;
+        min-height: 20px;
+      }
+      h1 {
+        font-size: 1.15em;
+        font-weight: 600;
+        overflow-wrap: anywhere;
+      }
+      .values {
+        overflow-wrap: anywhere;
+      }
+      .buttons {
+        display: flex;
+        gap: 6px;
+        flex-wrap: wrap;
+      }
+    `,
+  ];
+
+  @property() fileName = "";
+  @property({ type: Number }) bytes = 0;
+  @property({ attribute: false }) report: ModelReport | undefined;
+  @property({ type: Boolean }) dirty = false;
+  @property({ type: Boolean }) busy = false;
+
+  override render() {
+    const { report } = this;
+    const folds = this.foldable;
+    return html`<header>
+      <div class="facts">
+        <div>
+          <h1>${this.fileName}</h1>
+          <span class="muted">${this.facts()}</span>
+        </div>
+        <div class="values">
+          ${
+            report === undefined
+              ? nothing
+              : html`<span>${report.inputs.map((value) => this.value(value.name, valueType(value)))}</span>
+                  <span class="muted" aria-label="to">→</span>
+                  <span>${report.outputs.map((value) => this.value(value.name, valueType(value)))}</span>`
+          }
+        </div>
+      </div>
+      <div class="buttons">
+        <vscode-button
+          ?disabled=${this.busy || folds === 0}
+          title=${folds === 0 ? "No BatchNormalization node here can be folded" : `Fold ${counted(folds, "BatchNormalization node")} into their neighbours`}
+          @click=${() => request(this, { type: "apply", request: { pass: "fold-batch-norm" } })}
+          >Fold all</vscode-button
+        >
+        <vscode-button
+          secondary
+          ?disabled=${this.busy || report === undefined}
+          @click=${() => request(this, { type: "train" })}
+          >Train…</vscode-button
+        >
+        <vscode-button
+          secondary
+          ?disabled=${report === undefined}
+          @click=${() => request(this, { type: "openAsText" })}
+          >Open as Text</vscode-button
+        >
+      </div>
+    </header>`;
+  }
+
+  private get foldable(): number {
+    const findings = this.report?.findings ?? [];
+    return findings.filter((finding) => finding.fix?.pass === "fold-batch-norm").length;
+  }
+
+  private facts(): string {
+    const { report } = this;
+    if (report === undefined) return this.bytes > 0 ? bytes(this.bytes) : "";
+    return [
+      report.format,
+      report.opset > 0 ? `opset ${report.opset}` : "",
+      report.producer,
+      `${amount(report.parameters)} parameters`,
+      bytes(report.bytes),
+      this.dirty ? "edited" : "",
+    ]
+      .filter((fact) => fact !== "")
+      .join(" · ");
+  }
+
+  private value(name: string, type: string) {
+    return html`<span class="value">${name} <span class="muted">${type}</span> </span>`;
+  }
+}

@@ -1,0 +1,4 @@
+import { styleDocument } from "../theme/page-styles.ts";
+import "./training-page.ts";
+
+styleDocument();

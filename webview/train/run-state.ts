@@ -1,0 +1,96 @@
+import { fromJsonNumber } from "../../src/protocol/reports.ts";
+import type { TrainingEvent } from "../../src/protocol/training.ts";
+
+export type StartEvent = Extract<TrainingEvent, { event: "start" }>;
+export type EpochEvent = Extract<TrainingEvent, { event: "epoch" }>;
+export type StopEvent = Extract<TrainingEvent, { event: "stop" }>;
+export type DoneEvent = Extract<TrainingEvent, { event: "done" }>;
+
+export interface StepPoint {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** The 15th, 50th and 85th percentile of one watched value at one step. */
+export interface PercentilePoint {
+  readonly step: number;
+  readonly p15: number;
+  readonly p50: number;
+  readonly p85: number;
+}
+
+/** Everything a run has told so far. The same events in any batches give the same state. */
+export interface RunState {
+  readonly start?: StartEvent;
+  readonly steps: readonly StepPoint[];
+  readonly percentiles: ReadonlyMap<string, readonly PercentilePoint[]>;
+  readonly epochs: readonly EpochEvent[];
+  readonly stop?: StopEvent;
+  readonly done?: DoneEvent;
+}
+
+export const NO_RUN: RunState = { steps: [], percentiles: new Map(), epochs: [] };
+
+/** Copies each list once a batch, so a long run costs no more for each step as it grows. */
+export function applyEvents(state: RunState, events: readonly TrainingEvent[]): RunState {
+  if (events.length === 0) return state;
+  let next = draftOf(state);
+  for (const event of events) {
+    switch (event.event) {
+      case "start":
+        next = { ...draftOf(NO_RUN), start: event };
+        break;
+      case "step":
+        next.steps.push({ step: event.step, loss: fromJsonNumber(event.loss) });
+        for (const [name, [p15, p50, p85]] of Object.entries(event.percentiles ?? {})) {
+          const points = next.percentiles.get(name) ?? [];
+          points.push({ step: event.step, p15, p50, p85 });
+          next.percentiles.set(name, points);
+        }
+        break;
+      case "epoch":
+        next.epochs.push(event);
+        break;
+      case "stop":
+        next.stop = event;
+        break;
+      case "done":
+        next.done = event;
+        break;
+    }
+  }
+  return next;
+}
+
+interface Draft {
+  start?: StartEvent;
+  steps: StepPoint[];
+  percentiles: Map<string, PercentilePoint[]>;
+  epochs: EpochEvent[];
+  stop?: StopEvent;
+  done?: DoneEvent;
+}
+
+function draftOf(state: RunState): Draft {
+  const percentiles = new Map([...state.percentiles].map(([name, points]) => [name, [...points]]));
+  return { ...state, steps: [...state.steps], epochs: [...state.epochs], percentiles };
+}
+
+/** The best epoch so far: the run's own word where it has spoken. */
+export function bestEpoch(state: RunState): number | undefined {
+  return state.stop?.bestEpoch ?? state.epochs.findLast((epoch) => epoch.best)?.epoch;
+}
+
+/** Seconds an epoch takes: the median of the last few, which one slow epoch does not move. */
+export function secondsPerEpoch(state: RunState): number | undefined {
+  const recent = state.epochs.slice(-9).map((epoch) => epoch.seconds);
+  recent.sort((a, b) => a - b);
+  return recent[Math.floor(recent.length / 2)];
+}
+
+/** Seconds to the last epoch the run may take; early stopping can only make it less. */
+export function secondsLeft(state: RunState): number | undefined {
+  const each = secondsPerEpoch(state);
+  if (each === undefined || state.start === undefined || state.stop !== undefined) return undefined;
+  return each * Math.max(0, state.start.config.maxEpochs - state.epochs.length);
+}

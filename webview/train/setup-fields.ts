@@ -1,0 +1,300 @@
+/** The form as data: one entry a field, in the order shown. */
+
+export const SECTIONS = [
+  { id: "data", title: "Data" },
+  { id: "training", title: "Training" },
+  { id: "optimizer", title: "Optimizer" },
+  { id: "regularization", title: "Regularization" },
+  { id: "earlyStopping", title: "Early stopping" },
+  { id: "watching", title: "Statistics" },
+] as const;
+
+export type SectionId = (typeof SECTIONS)[number]["id"];
+
+/** What the form holds: the text of every field, right or wrong; "true" and "false" for a box. */
+export type Draft = Readonly<Record<FieldId, string>>;
+
+export type FieldId = keyof typeof FIELDS;
+
+export interface Field {
+  readonly section: SectionId;
+  readonly label: string;
+  readonly help: string;
+  readonly kind: "number" | "integer" | "optional" | "select" | "box" | "data" | "split" | "text";
+  readonly options?: readonly (readonly [value: string, label: string])[];
+  /** Bounds of a number; an open one is itself not allowed. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly openMin?: boolean;
+  readonly openMax?: boolean;
+  /** Fields that mean nothing with the other choices are not shown and not checked. */
+  readonly shown?: (draft: Readonly<Record<string, string>>) => boolean;
+}
+
+const sgd = (draft: Readonly<Record<string, string>>) => draft.optimizer === "sgd";
+const adam = (draft: Readonly<Record<string, string>>) => draft.optimizer !== "sgd";
+const adamw = (draft: Readonly<Record<string, string>>) => draft.optimizer === "adamw";
+const stopping = (draft: Readonly<Record<string, string>>) => draft.earlyStopping === "true";
+
+export const FIELDS = {
+  data: {
+    section: "data",
+    label: "Data",
+    kind: "data",
+    help: "“digits” is the built-in set of 1,797 handwritten digits; or choose a file or folder.",
+  },
+  split: {
+    section: "data",
+    label: "Split",
+    kind: "split",
+    help: "Percent for training / validation / test.",
+  },
+  seed: {
+    section: "data",
+    label: "Seed",
+    kind: "integer",
+    min: 0,
+    help: "The same seed gives the same run.",
+  },
+  weights: {
+    section: "data",
+    label: "Weights",
+    kind: "select",
+    options: [
+      ["fresh", "Start fresh"],
+      ["keep", "Go on from the file"],
+    ],
+    help: "New random weights, or those in the file.",
+  },
+  loss: {
+    section: "training",
+    label: "Loss",
+    kind: "select",
+    options: [
+      ["cross-entropy", "Cross-entropy"],
+      ["mean-squared-error", "Mean squared error"],
+    ],
+    help: "Cross-entropy for classes, squared error for numbers.",
+  },
+  batchSize: {
+    section: "training",
+    label: "Batch size",
+    kind: "integer",
+    min: 1,
+    help: "Samples per step; BatchNorm wants at least 2.",
+  },
+  maxEpochs: {
+    section: "training",
+    label: "Epochs at most",
+    kind: "integer",
+    min: 1,
+    help: "Early stopping may end sooner.",
+  },
+  optimizer: {
+    section: "optimizer",
+    label: "Optimizer",
+    kind: "select",
+    options: [
+      ["adam", "Adam"],
+      ["adamw", "AdamW"],
+      ["sgd", "SGD"],
+    ],
+    help: "How a gradient becomes a step.",
+  },
+  learningRate: {
+    section: "optimizer",
+    label: "Learning rate",
+    kind: "number",
+    min: 0,
+    openMin: true,
+    help: "Size of a step; divide by 10 when the loss explodes.",
+  },
+  momentum: {
+    section: "optimizer",
+    label: "Momentum",
+    kind: "number",
+    min: 0,
+    max: 1,
+    openMax: true,
+    shown: sgd,
+    help: "Share of the last step carried on.",
+  },
+  beta1: {
+    section: "optimizer",
+    label: "Beta 1",
+    kind: "number",
+    min: 0,
+    max: 1,
+    openMax: true,
+    shown: adam,
+    help: "Memory of the mean gradient.",
+  },
+  beta2: {
+    section: "optimizer",
+    label: "Beta 2",
+    kind: "number",
+    min: 0,
+    max: 1,
+    openMax: true,
+    shown: adam,
+    help: "Memory of the squared gradient.",
+  },
+  epsilon: {
+    section: "optimizer",
+    label: "Epsilon",
+    kind: "number",
+    min: 0,
+    openMin: true,
+    shown: adam,
+    help: "Keeps the division finite.",
+  },
+  weightDecay: {
+    section: "optimizer",
+    label: "Weight decay",
+    kind: "number",
+    min: 0,
+    shown: adamw,
+    help: "Decoupled: w ← w − rate · decay · w.",
+  },
+  l2: {
+    section: "regularization",
+    label: "L2",
+    kind: "number",
+    min: 0,
+    help: "Adds ½ · L2 · Σw² to the loss; not on biases or BatchNorm.",
+  },
+  batchNormMomentum: {
+    section: "regularization",
+    label: "BatchNorm momentum",
+    kind: "number",
+    min: 0,
+    max: 1,
+    openMin: true,
+    help: "new = (1 − momentum) · old + momentum · batch.",
+  },
+  runningVariance: {
+    section: "regularization",
+    label: "Running variance",
+    kind: "select",
+    options: [
+      ["unbiased", "Unbiased, as PyTorch"],
+      ["population", "Population, as ONNX"],
+    ],
+    help: "Divides by N − 1 or by N.",
+  },
+  earlyStopping: {
+    section: "earlyStopping",
+    label: "Stop early",
+    kind: "box",
+    help: "Ends when validation no longer improves.",
+  },
+  monitor: {
+    section: "earlyStopping",
+    label: "Watch",
+    kind: "select",
+    options: [
+      ["validationLoss", "Validation loss"],
+      ["validationAccuracy", "Validation accuracy"],
+    ],
+    shown: stopping,
+    help: "Loss should fall, accuracy should rise.",
+  },
+  patience: {
+    section: "earlyStopping",
+    label: "Patience",
+    kind: "integer",
+    min: 1,
+    shown: stopping,
+    help: "Epochs without improvement before stopping.",
+  },
+  minDelta: {
+    section: "earlyStopping",
+    label: "Smallest change",
+    kind: "number",
+    min: 0,
+    shown: stopping,
+    help: "Only a larger change is an improvement.",
+  },
+  startFrom: {
+    section: "earlyStopping",
+    label: "Start from epoch",
+    kind: "integer",
+    min: 1,
+    shown: stopping,
+    help: "Earlier epochs are not judged.",
+  },
+  baseline: {
+    section: "earlyStopping",
+    label: "Baseline",
+    kind: "optional",
+    shown: stopping,
+    help: "Must be beaten first; empty for none.",
+  },
+  stoppingThreshold: {
+    section: "earlyStopping",
+    label: "Good enough at",
+    kind: "optional",
+    shown: stopping,
+    help: "Stops as soon as this is reached; empty for never.",
+  },
+  divergenceThreshold: {
+    section: "earlyStopping",
+    label: "Hopeless at",
+    kind: "optional",
+    shown: stopping,
+    help: "Stops as soon as it is worse; empty for never.",
+  },
+  restoreBest: {
+    section: "earlyStopping",
+    label: "Restore the best weights",
+    kind: "box",
+    shown: stopping,
+    help: "Ends with the best epoch’s weights, not the last’s.",
+  },
+  checkFinite: {
+    section: "earlyStopping",
+    label: "Stop at NaN or infinity",
+    kind: "box",
+    shown: stopping,
+    help: "Such a run does not recover.",
+  },
+  values: {
+    section: "watching",
+    label: "Values",
+    kind: "text",
+    help: "Names between commas; “auto” takes what enters the nonlinearities.",
+  },
+  everySteps: {
+    section: "watching",
+    label: "Percentiles every",
+    kind: "integer",
+    min: 1,
+    help: "Steps between two measurements.",
+  },
+  bins: {
+    section: "watching",
+    label: "Bins",
+    kind: "integer",
+    min: 2,
+    max: 500,
+    help: "Bins of the activation histograms.",
+  },
+  threads: {
+    section: "watching",
+    label: "Threads",
+    kind: "integer",
+    min: 0,
+    max: 256,
+    help: "0 lets the runtime decide.",
+  },
+} as const satisfies Readonly<Record<string, Field>>;
+
+export const FIELD_IDS = Object.keys(FIELDS) as FieldId[];
+
+export function fieldOf(id: FieldId): Field {
+  return FIELDS[id];
+}
+
+export function isShown(id: FieldId, draft: Draft): boolean {
+  return fieldOf(id).shown?.(draft) ?? true;
+}

@@ -1,0 +1,129 @@
+import { css, html, LitElement } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import { counted } from "../elements/format.ts";
+import { icon } from "../elements/icons.ts";
+import { sharedStyles } from "../theme/shared-styles.ts";
+import type { DraftErrors } from "./config-draft.ts";
+import "./setup-field.ts";
+import {
+  type Draft,
+  FIELD_IDS,
+  fieldOf,
+  isShown,
+  SECTIONS,
+  type SectionId,
+} from "./setup-fields.ts";
+
+/** All options of a run in sections that open and close. Fires `sections` when one does. */
+@customElement("normlens-setup-form")
+export class SetupForm extends LitElement {
+  static override styles = [
+    sharedStyles,
+    css`
+      :host {
+        display: block;
+        padding: 0 12px 12px;
+      }
+      details {
+        border-top: 1px solid var(--line);
+        padding: 2px 0;
+      }
+      details:first-of-type {
+        border-top: 0;
+      }
+      summary {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+        line-height: 24px;
+        cursor: pointer;
+        list-style: none;
+      }
+      summary > .brief {
+        flex: 1;
+        text-align: right;
+      }
+      details[open] > summary > .brief {
+        visibility: hidden;
+      }
+      details[open] > summary > .icon {
+        transform: rotate(90deg);
+      }
+      .wrong {
+        color: var(--error);
+      }
+      .fields {
+        padding: 0 0 6px 20px;
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) draft!: Draft;
+  @property({ attribute: false }) errors: DraftErrors = {};
+  @property({ attribute: false }) open: ReadonlySet<SectionId> = new Set();
+  @property({ type: Boolean }) disabled = false;
+
+  override render() {
+    return SECTIONS.map(({ id, title }) => this.section(id, title));
+  }
+
+  private section(section: SectionId, title: string) {
+    const ids = FIELD_IDS.filter(
+      (id) => fieldOf(id).section === section && isShown(id, this.draft),
+    );
+    const wrong = ids.filter((id) => this.errors[id] !== undefined).length;
+    return html`<details
+      ?open=${this.open.has(section)}
+      @toggle=${(event: Event) => this.toggle(section, (event.target as HTMLDetailsElement).open)}
+    >
+      <summary>
+        ${icon("chevron-right")}
+        <span class="heading">${title}</span>
+        ${
+          wrong > 0
+            ? html`<span class="wrong">${counted(wrong, "mistake")}</span>`
+            : html`<span class="brief muted clip">${this.brief(section)}</span>`
+        }
+      </summary>
+      <div class="fields">
+        ${ids.map(
+          (id) =>
+            html`<normlens-setup-field
+              fieldId=${id}
+              .field=${fieldOf(id)}
+              .value=${this.draft[id]}
+              .mistake=${this.errors[id] ?? ""}
+              ?disabled=${this.disabled}
+            ></normlens-setup-field>`,
+        )}
+      </div>
+    </details>`;
+  }
+
+  /** What a closed section holds. */
+  private brief(section: SectionId): string {
+    const { draft } = this;
+    switch (section) {
+      case "data":
+        return `${draft.data.split(/[\\/]/).at(-1)} · seed ${draft.seed}`;
+      case "training":
+        return `batch ${draft.batchSize} · ${draft.maxEpochs} epochs`;
+      case "optimizer":
+        return `${draft.optimizer} ${draft.learningRate}`;
+      case "regularization":
+        return `L2 ${draft.l2}`;
+      case "earlyStopping":
+        return draft.earlyStopping === "true" ? `patience ${draft.patience}` : "off";
+      case "watching":
+        return draft.values;
+    }
+  }
+
+  private toggle(section: SectionId, open: boolean) {
+    if (open === this.open.has(section)) return;
+    const sections = new Set(this.open);
+    if (open) sections.add(section);
+    else sections.delete(section);
+    this.dispatchEvent(new CustomEvent("sections", { detail: sections }));
+  }
+}

@@ -1,0 +1,203 @@
+import { html, LitElement, nothing } from "lit";
+import { customElement, query, state } from "lit/decorators.js";
+import { DEFAULT_TRAINING_CONFIG } from "../../src/protocol/default-training-config.ts";
+import type { TrainingConfig } from "../../src/protocol/training.ts";
+import type {
+  FromTrainingPage,
+  ReportChart,
+  RunStatus,
+  ToTrainingPage,
+} from "../../src/protocol/training-page.ts";
+import { HoverLink } from "../charts/hover-link.ts";
+import { icon } from "../elements/icons.ts";
+import { connectHost } from "../host.ts";
+import { sharedStyles } from "../theme/shared-styles.ts";
+import "./activations-panel.ts";
+import { checkDraft, draftOf } from "./config-draft.ts";
+import type { CurveLook } from "./curves-panel.ts";
+import "./curves-panel.ts";
+import "./outcome-line.ts";
+import { reportCharts } from "./report-charts.ts";
+import type { RunCommand } from "./run-header.ts";
+import "./run-header.ts";
+import { type OutcomeAction, outcomeOf } from "./run-outcome.ts";
+import { applyEvents, NO_RUN, type RunState } from "./run-state.ts";
+import type { FieldChange } from "./setup-field.ts";
+import type { Draft, SectionId } from "./setup-fields.ts";
+import "./setup-form.ts";
+import "./shift-panel.ts";
+import { trainingPageStyles } from "./training-page-styles.ts";
+
+/** What outlives hiding, showing and reloading; the run itself comes from the host again. */
+interface KeptState {
+  readonly draft: Draft;
+  readonly setupOpen: boolean;
+  readonly sections: readonly SectionId[];
+  readonly look: CurveLook;
+  readonly activationLayer: string;
+  readonly shiftLayer: string;
+}
+
+/** The training panel's page. It alone talks with the host; its parts fire events. */
+@customElement("normlens-training-page")
+export class TrainingPage extends LitElement {
+  static override styles = [sharedStyles, trainingPageStyles];
+
+  @state() private fileName = "";
+  @state() private status: RunStatus = "idle";
+  @state() private message: string | undefined;
+  @state() private noticeText = "";
+  @state() private run: RunState = NO_RUN;
+  @state() private kept: KeptState = {
+    draft: draftOf(DEFAULT_TRAINING_CONFIG),
+    setupOpen: true,
+    sections: ["data", "training", "optimizer"],
+    look: { logarithmic: false, smoothing: 0 },
+    activationLayer: "",
+    shiftLayer: "",
+  };
+  @query(".charts") private charts!: HTMLElement;
+  #base: TrainingConfig = DEFAULT_TRAINING_CONFIG;
+  #restored = false;
+  readonly #hoverLink = new HoverLink();
+  readonly #host = connectHost<ToTrainingPage, FromTrainingPage, KeptState>();
+
+  override connectedCallback() {
+    super.connectedCallback();
+    const kept = this.#host.restore();
+    if (kept !== undefined) {
+      this.kept = kept;
+      this.#restored = true;
+    }
+    this.#host.listen((message) => this.onMessage(message));
+    this.#host.send({ type: "ready" });
+    this.addEventListener("save-file", ({ detail }) =>
+      this.#host.send({ type: "saveFile", ...detail }),
+    );
+    this.addEventListener("notice", ({ detail }) => {
+      this.noticeText = detail;
+    });
+  }
+
+  private onMessage(message: ToTrainingPage) {
+    switch (message.type) {
+      case "init":
+        this.fileName = message.fileName;
+        this.#base = message.config;
+        // What was typed here before the page was hidden is newer than the host's configuration.
+        if (!this.#restored) this.keep({ draft: draftOf(message.config) });
+        this.run = applyEvents(NO_RUN, message.events);
+        this.status = message.status;
+        this.message = message.message;
+        break;
+      case "events":
+        this.run = applyEvents(this.run, message.events);
+        break;
+      case "status":
+        this.status = message.status;
+        this.message = message.message;
+        break;
+      case "data":
+        this.keep({ draft: { ...this.kept.draft, data: message.data } });
+        break;
+      case "notice":
+        this.noticeText = message.message;
+        break;
+    }
+  }
+
+  private keep(part: Partial<KeptState>) {
+    this.kept = { ...this.kept, ...part };
+    this.#host.keep(this.kept);
+  }
+
+  private command(command: RunCommand) {
+    if (command !== "start") {
+      this.#host.send({ type: command });
+      return;
+    }
+    const checked = checkDraft(this.kept.draft, this.#base);
+    if (!checked.ok) return;
+    this.noticeText = "";
+    this.#host.send({ type: "start", config: checked.config });
+  }
+
+  private async act(action: OutcomeAction) {
+    if (action === "smallerLearningRate") {
+      const rate = Number((Number(this.kept.draft.learningRate) / 10).toPrecision(6));
+      this.keep({ draft: { ...this.kept.draft, learningRate: String(rate) } });
+      this.noticeText = `Learning rate set to ${rate}. Start again when ready.`;
+    } else if (action === "exportReport") {
+      const charts: readonly ReportChart[] = reportCharts(this.charts);
+      this.#host.send({ type: "exportReport", charts });
+    } else {
+      this.#host.send({ type: action });
+    }
+  }
+
+  override render() {
+    const { kept } = this;
+    const checked = checkDraft(kept.draft, this.#base);
+    const idle = this.status === "idle" || this.status === "finished" || this.status === "failed";
+    const outcome = outcomeOf(this.status, this.run, this.fileName, this.message);
+    return html`<main class="page ${kept.setupOpen ? "" : "closed"}">
+      <normlens-run-header
+        .fileName=${this.fileName}
+        .data=${kept.draft.data.split(/[\\/]/).at(-1) ?? ""}
+        .status=${this.status}
+        .run=${this.run}
+        ?invalid=${!checked.ok}
+        @command=${(event: CustomEvent<RunCommand>) => this.command(event.detail)}
+      ></normlens-run-header>
+      <normlens-outcome-line
+        .outcome=${outcome}
+        @action=${(event: CustomEvent<OutcomeAction>) => this.act(event.detail)}
+      ></normlens-outcome-line>
+      <div class="body">
+        <section class="setup" aria-label="Setup">
+          <button
+            class="setup-title"
+            aria-expanded=${kept.setupOpen}
+            @click=${() => this.keep({ setupOpen: !kept.setupOpen })}
+          >
+            ${icon(kept.setupOpen ? "chevron-down" : "chevron-right")}
+            <span class="heading">Setup</span>
+          </button>
+          ${
+            kept.setupOpen
+              ? html`<normlens-setup-form
+                  .draft=${kept.draft}
+                  .errors=${checked.ok ? {} : checked.errors}
+                  .open=${new Set(kept.sections)}
+                  ?disabled=${!idle}
+                  @sections=${(event: CustomEvent<ReadonlySet<SectionId>>) => this.keep({ sections: [...event.detail] })}
+                  @field-change=${({ detail }: CustomEvent<FieldChange>) => this.keep({ draft: { ...kept.draft, [detail.id]: detail.value } })}
+                  @choose-data=${() => this.#host.send({ type: "chooseData" })}
+                ></normlens-setup-form>`
+              : nothing
+          }
+        </section>
+        <section class="charts" aria-label="Charts">
+          <normlens-curves-panel
+            .run=${this.run}
+            .look=${kept.look}
+            .hoverLink=${this.#hoverLink}
+            @look=${(event: CustomEvent<CurveLook>) => this.keep({ look: event.detail })}
+          ></normlens-curves-panel>
+          <normlens-activations-panel
+            .run=${this.run}
+            .layer=${kept.activationLayer}
+            @layer=${(event: CustomEvent<string>) => this.keep({ activationLayer: event.detail })}
+          ></normlens-activations-panel>
+          <normlens-shift-panel
+            .run=${this.run}
+            .layer=${kept.shiftLayer}
+            .hoverLink=${this.#hoverLink}
+            @layer=${(event: CustomEvent<string>) => this.keep({ shiftLayer: event.detail })}
+          ></normlens-shift-panel>
+        </section>
+      </div>
+      <p class="notice" role="status">${this.noticeText}</p>
+    </main>`;
+  }
+}
