@@ -1,0 +1,89 @@
+/** What one field of TrainingConfig may be. */
+export interface FieldRule {
+  readonly allowed: string;
+  valid(value: unknown): boolean;
+}
+
+function choice(...choices: readonly string[]): FieldRule {
+  return {
+    allowed: choices.map((choice) => `"${choice}"`).join(" or "),
+    valid: (value) => typeof value === "string" && choices.includes(value),
+  };
+}
+
+function number(allowed: string, inRange: (value: number) => boolean): FieldRule {
+  return {
+    allowed,
+    valid: (value) => typeof value === "number" && Number.isFinite(value) && inRange(value),
+  };
+}
+
+function whole(least: number, most: number): FieldRule {
+  return number(
+    `a whole number from ${least} to ${most}`,
+    (value) => Number.isInteger(value) && value >= least && value <= most,
+  );
+}
+
+const YES_NO: FieldRule = {
+  allowed: "true or false",
+  valid: (value) => typeof value === "boolean",
+};
+const POSITIVE = number("a number above 0", (value) => value > 0);
+const NOT_NEGATIVE = number("a number from 0", (value) => value >= 0);
+const ANY_NUMBER = number("a number", () => true);
+const BELOW_ONE = number("a number from 0 to below 1", (value) => value >= 0 && value < 1);
+const MOST_STEPS = 2 ** 31 - 1;
+
+/**
+ * The rule of each field by its dotted path; "group" for an object of fields. The form, the command
+ * line and a config file are all checked by this table.
+ */
+export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
+  data: {
+    allowed: '"digits" or the path of a data set',
+    valid: (value) => typeof value === "string" && value !== "",
+  },
+  split: "group",
+  "split.train": number("a number above 0, at most 1", (value) => value > 0 && value <= 1),
+  "split.validation": number("a number above 0, below 1", (value) => value > 0 && value < 1),
+  "split.test": BELOW_ONE,
+  seed: whole(0, 2 ** 32 - 1),
+  weights: choice("fresh", "keep"),
+  loss: choice("cross-entropy", "mean-squared-error"),
+  batchSize: whole(1, 2 ** 20),
+  maxEpochs: whole(1, MOST_STEPS),
+  optimizer: "group",
+  "optimizer.kind": choice("sgd", "adam", "adamw"),
+  "optimizer.learningRate": POSITIVE,
+  "optimizer.momentum": BELOW_ONE,
+  "optimizer.beta1": BELOW_ONE,
+  "optimizer.beta2": BELOW_ONE,
+  "optimizer.epsilon": POSITIVE,
+  "optimizer.weightDecay": NOT_NEGATIVE,
+  l2: NOT_NEGATIVE,
+  earlyStopping: "group",
+  "earlyStopping.enabled": YES_NO,
+  "earlyStopping.monitor": choice("validationLoss", "validationAccuracy"),
+  "earlyStopping.direction": choice("min", "max"),
+  "earlyStopping.patience": whole(0, MOST_STEPS),
+  "earlyStopping.minDelta": NOT_NEGATIVE,
+  "earlyStopping.baseline": ANY_NUMBER,
+  "earlyStopping.startFrom": whole(1, MOST_STEPS),
+  "earlyStopping.restoreBest": YES_NO,
+  "earlyStopping.stoppingThreshold": ANY_NUMBER,
+  "earlyStopping.divergenceThreshold": ANY_NUMBER,
+  "earlyStopping.checkFinite": YES_NO,
+  batchNorm: "group",
+  "batchNorm.momentum": number("a number from 0 to 1", (value) => value >= 0 && value <= 1),
+  "batchNorm.runningVariance": choice("unbiased", "population"),
+  statistics: "group",
+  "statistics.values": {
+    allowed: '"auto" or a list of names',
+    valid: (value) =>
+      value === "auto" || (Array.isArray(value) && value.every((name) => typeof name === "string")),
+  },
+  "statistics.everySteps": whole(1, MOST_STEPS),
+  "statistics.bins": whole(1, 1000),
+  threads: whole(0, 1024),
+};

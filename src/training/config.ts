@@ -1,0 +1,124 @@
+import { readFile } from "node:fs/promises";
+import { InputError } from "../graph/input-error.ts";
+import { DEFAULT_TRAINING_CONFIG } from "../protocol/default-training-config.ts";
+import type { TrainingConfig } from "../protocol/training.ts";
+import { CONFIG_FIELDS } from "./config-fields.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The options of a run: the defaults, over them the file's, over them the caller's.
+ *
+ * @param path a JSON file with a part of TrainingConfig; undefined for none.
+ * @param overrides a further part, such as the options of a command line.
+ */
+export async function readTrainingConfig(
+  path: string | undefined,
+  overrides: unknown = {},
+): Promise<TrainingConfig> {
+  const known = DEFAULT_TRAINING_CONFIG;
+  const merged = path === undefined ? known : mergeConfig(known, await readJson(path), path);
+  return mergeConfig(merged, overrides);
+}
+
+/**
+ * Puts a part of a configuration over a whole one.
+ *
+ * A monitor that comes without a direction brings its own: accuracy is to rise, loss to fall.
+ *
+ * @throws InputError naming the field, its value and what is allowed.
+ */
+export function mergeConfig(base: TrainingConfig, part: unknown, file?: string): TrainingConfig {
+  const merged = mergeFields(
+    base as unknown as Fields,
+    part,
+    "",
+    file,
+  ) as unknown as TrainingConfig;
+  const given = isFields(part) && isFields(part.earlyStopping) ? part.earlyStopping : {};
+  const { monitor } = merged.earlyStopping;
+  const config: TrainingConfig =
+    given.monitor === undefined || given.direction !== undefined
+      ? merged
+      : { ...merged, earlyStopping: { ...merged.earlyStopping, direction: DIRECTIONS[monitor] } };
+  checkConfig(config, file);
+  return config;
+}
+
+const DIRECTIONS = { validationLoss: "min", validationAccuracy: "max" } as const;
+
+/** Every field's own rule, then those between fields; for configurations from whatever source. */
+export function checkConfig(config: TrainingConfig, file?: string): void {
+  mergeFields({}, config, "", file);
+  const { split, earlyStopping, loss } = config;
+  const whole = split.train + split.validation + split.test;
+  if (Math.abs(whole - 1) > 1e-6) {
+    throw new InputError(`split: train + validation + test is ${whole}; it must be 1`, file);
+  }
+  if (earlyStopping.direction !== DIRECTIONS[earlyStopping.monitor]) {
+    throw new InputError(
+      `earlyStopping.direction: "${earlyStopping.direction}" does not suit ${earlyStopping.monitor}; "${DIRECTIONS[earlyStopping.monitor]}" does`,
+      file,
+    );
+  }
+  if (loss === "mean-squared-error" && earlyStopping.monitor === "validationAccuracy") {
+    throw new InputError(
+      'earlyStopping.monitor: "validationAccuracy" does not exist with loss "mean-squared-error"; "validationLoss" does',
+      file,
+    );
+  }
+}
+
+function mergeFields(base: Fields, part: unknown, path: string, file: string | undefined): Fields {
+  if (!isFields(part)) {
+    throw new InputError(`${path || "config"}: ${show(part)} is not an object with fields`, file);
+  }
+  const merged: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(part)) {
+    if (value === undefined) continue;
+    const field = path === "" ? name : `${path}.${name}`;
+    const rule = CONFIG_FIELDS[field];
+    if (rule === "group") {
+      merged[name] = mergeFields((base[name] ?? {}) as Fields, value, field, file);
+      continue;
+    }
+    if (rule === undefined) {
+      throw new InputError(`${field}: no such field; there are ${siblings(path)}`, file);
+    }
+    if (!rule.valid(value)) {
+      throw new InputError(`${field}: ${show(value)} is not allowed; ${rule.allowed} is`, file);
+    }
+    merged[name] = value;
+  }
+  return merged;
+}
+
+function siblings(path: string): string {
+  const depth = path === "" ? 1 : 2;
+  const names = Object.keys(CONFIG_FIELDS).filter(
+    (field) => field.split(".").length === depth && (path === "" || field.startsWith(`${path}.`)),
+  );
+  return names.join(", ");
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function show(value: unknown): string {
+  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(
+      error.code === "ENOENT" ? "no such file" : `cannot be read: ${error.message}`,
+      path,
+    );
+  });
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`is not JSON: ${error instanceof Error ? error.message : error}`, path);
+  }
+}

@@ -1,0 +1,131 @@
+import { allocateBatch, type Batch, fillBatch } from "../data/batches.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { encodeModel } from "../formats/onnx/write.ts";
+import { makeValueInfo } from "../graph/builder.ts";
+import { DataType } from "../graph/data-type.ts";
+import type { Graph } from "../graph/graph.ts";
+import { elementCount, type Tensor } from "../graph/tensor.ts";
+import type { Runtime, RuntimeTensor, Session } from "../runtime/runtime.ts";
+import { inferencePart, withInputShape } from "./forward-part.ts";
+import { LossMeter } from "./loss-meter.ts";
+import type { LossKind } from "./losses.ts";
+
+export interface EvaluationOptions {
+  readonly graph: Graph;
+  readonly input: string;
+  /** With the batch dimension. */
+  readonly inputShape: readonly number[];
+  readonly lossValue: string;
+  readonly loss: LossKind;
+  /** Parameters and running statistics, which are fed with each run. */
+  readonly fed: readonly string[];
+  readonly watched: readonly string[];
+  readonly threads: number;
+}
+
+export interface Evaluation {
+  readonly loss: number;
+  /** Share of right answers; undefined for regression. */
+  readonly accuracy: number | undefined;
+}
+
+export type Weights = ReadonlyMap<string, Float32Array>;
+
+/**
+ * The model in inference mode with its parameters as inputs, so that one session serves every
+ * epoch. Its batch size is fixed; a last partial batch is filled up with repetitions, which the
+ * rows of an inference do not notice.
+ */
+export class Evaluator {
+  readonly #options: EvaluationOptions;
+  readonly #session: Session;
+  #batch: Batch | undefined;
+
+  private constructor(options: EvaluationOptions, session: Session) {
+    this.#options = options;
+    this.#session = session;
+  }
+
+  static async create(runtime: Runtime, options: EvaluationOptions): Promise<Evaluator> {
+    const graph = inferenceGraph(options);
+    const session = await runtime.createSession(
+      encodeModel(graph),
+      options.threads === 0 ? {} : { threads: options.threads },
+    );
+    return new Evaluator(options, session);
+  }
+
+  /** Mean loss and accuracy over the given rows. */
+  async evaluate(dataset: Dataset, rows: Int32Array, weights: Weights): Promise<Evaluation> {
+    const batch = this.#batchFor(dataset);
+    const meter = new LossMeter(this.#options.loss);
+    for (let start = 0; start < rows.length; start += batch.size) {
+      const filled = fillBatch(batch, dataset, rows, start);
+      const output = (await this.#run(batch, weights, [this.#options.lossValue])).get(
+        this.#options.lossValue,
+      );
+      if (output !== undefined) meter.add(output.data as Float32Array, batch, filled);
+    }
+    return meter.result();
+  }
+
+  /** The watched values for the first rows, at most one batch of them. */
+  async activations(
+    dataset: Dataset,
+    rows: Int32Array,
+    weights: Weights,
+  ): Promise<ReadonlyMap<string, RuntimeTensor>> {
+    if (this.#options.watched.length === 0) return new Map();
+    const batch = this.#batchFor(dataset);
+    const filled = fillBatch(batch, dataset, rows, 0);
+    const values = await this.#run(batch, weights, this.#options.watched);
+    return new Map(
+      [...values].map(([name, value]) => [name, firstRows(value, batch.size, filled)]),
+    );
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+
+  #batchFor(dataset: Dataset): Batch {
+    this.#batch ??= allocateBatch(dataset, this.#options.inputShape[0] ?? 1);
+    return this.#batch;
+  }
+
+  async #run(batch: Batch, weights: Weights, outputs: readonly string[]) {
+    const { input, inputShape, fed, graph } = this.#options;
+    const feeds: Record<string, RuntimeTensor> = {
+      [input]: { type: "float32", dims: inputShape, data: batch.features },
+    };
+    for (const name of fed) {
+      const dims = (graph.initializers.get(name) as Tensor).dims;
+      feeds[name] = { type: "float32", dims, data: weights.get(name) as Float32Array };
+    }
+    return new Map(Object.entries(await this.#session.run(feeds, outputs)));
+  }
+}
+
+/** Rows that are no repetitions, of a value whose first dimension is the batch. */
+export function firstRows(value: RuntimeTensor, batchSize: number, rows: number): RuntimeTensor {
+  if (rows === batchSize || value.dims[0] !== batchSize) return value;
+  const dims = [rows, ...value.dims.slice(1)];
+  return { ...value, dims, data: value.data.slice(0, elementCount(dims)) };
+}
+
+function inferenceGraph(options: EvaluationOptions): Graph {
+  const wanted = [...new Set([options.lossValue, ...options.watched])];
+  const part = inferencePart(options.graph, wanted);
+  const graph = withInputShape(part, options.input, options.inputShape);
+  const fed = new Set(options.fed);
+  const inputs = graph.inputs.filter((info) => !fed.has(info.name));
+  const fedInputs = options.fed.map((name) =>
+    makeValueInfo(name, DataType.FLOAT, (options.graph.initializers.get(name) as Tensor).dims),
+  );
+  return {
+    ...graph,
+    inputs: [...inputs, ...fedInputs],
+    initializers: new Map([...graph.initializers].filter(([name]) => !fed.has(name))),
+    irVersion: Math.max(graph.irVersion, 4),
+  };
+}

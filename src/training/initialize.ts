@@ -1,0 +1,141 @@
+import { type Random, seededRandom } from "../data/random.ts";
+import { intAttribute } from "../graph/attributes.ts";
+import { constantValue } from "../graph/constants.ts";
+import type { Graph } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { type ActivationFamily, followingActivation } from "./activations.ts";
+import type { Parameter } from "./parameters.ts";
+
+/**
+ * Fresh values of every parameter.
+ *
+ * Weights before a rectifier: N(0, 2/fanIn), K. He et al., "Delving Deep into Rectifiers" (2015),
+ * eq. 10. All other weights: U(±√(6/(fanIn + fanOut))), X. Glorot and Y. Bengio, "Understanding the
+ * difficulty of training deep feedforward neural networks" (2010), eq. 16. Biases and shifts 0,
+ * scales 1, PReLU slopes 0.25 (He et al.), embeddings N(0, 1).
+ *
+ * Behind weight normalization w = g·v/‖v‖, v is drawn as the weight would be and g becomes ‖v‖, so
+ * that training starts at the same distribution of w (T. Salimans and D. Kingma, "Weight
+ * Normalization", 2016).
+ */
+export function freshParameters(
+  graph: Graph,
+  parameters: readonly Parameter[],
+  seed: number,
+): ReadonlyMap<string, Float32Array> {
+  const random = seededRandom(seed, "weights");
+  const fresh = new Map<string, Float32Array>();
+  for (const parameter of parameters) {
+    if (!isMagnitude(parameter, parameters))
+      fresh.set(parameter.name, draw(graph, parameter, random));
+  }
+  for (const parameter of parameters) {
+    const direction = directionOf(parameter, parameters);
+    const values = direction && fresh.get(direction.name);
+    if (values && direction && !fresh.has(parameter.name)) {
+      fresh.set(parameter.name, normsOf(values, direction.dims, parameter.dims));
+    }
+  }
+  return fresh;
+}
+
+/**
+ * Fresh running statistics: mean 0 and variance 1, so that an untrained BatchNormalization passes
+ * its input on unchanged.
+ */
+export function freshStates(
+  graph: Graph,
+  states: ReadonlyMap<string, Float32Array>,
+): ReadonlyMap<string, Float32Array> {
+  const fresh = new Map(states);
+  for (const node of graph.nodes) {
+    if (node.opType !== "BatchNormalization") continue;
+    for (const [input, start] of [
+      [3, 0],
+      [4, 1],
+    ] as const) {
+      const name = constantValue(graph, node.input[input] ?? "")?.name ?? "";
+      const values = states.get(name);
+      if (values !== undefined) fresh.set(name, new Float32Array(values.length).fill(start));
+    }
+  }
+  return fresh;
+}
+
+function draw(graph: Graph, parameter: Parameter, random: Random): Float32Array {
+  const length = elementCount(parameter.dims);
+  if (parameter.role === "bias" || parameter.role === "shift") return new Float32Array(length);
+  if (parameter.role === "scale") return new Float32Array(length).fill(1);
+  if (parameter.role === "slope") return new Float32Array(length).fill(0.25);
+  if (parameter.node.opType === "Gather") return filled(length, () => random.normal());
+  const { fanIn, fanOut } = fans(parameter);
+  const family: ActivationFamily | undefined = followingActivation(graph, parameter.node);
+  if (family === "rectifier") {
+    const deviation = Math.sqrt(2 / fanIn);
+    return filled(length, () => deviation * random.normal());
+  }
+  const limit = Math.sqrt(6 / (fanIn + fanOut));
+  return filled(length, () => limit * (2 * random.uniform() - 1));
+}
+
+function filled(length: number, next: () => number): Float32Array {
+  return Float32Array.from({ length }, next);
+}
+
+/** How many numbers enter one unit, and how many units one number enters. */
+function fans({ node, dims, input }: Parameter): { fanIn: number; fanOut: number } {
+  const [first = 1, second = 1] = dims;
+  const positions = elementCount(dims.slice(2));
+  const group = intAttribute(node, "group", 1);
+  if (node.opType === "Conv")
+    return { fanIn: second * positions, fanOut: (first / group) * positions };
+  if (node.opType === "ConvTranspose") {
+    return { fanIn: (first / group) * positions, fanOut: second * positions };
+  }
+  const rows = dims.at(-2) ?? 1;
+  const columns = dims.at(-1) ?? 1;
+  const outputsFirst =
+    node.opType === "Gemm" && intAttribute(node, input === 1 ? "transB" : "transA", 0) === 1;
+  const acrossColumns = (input === 1) === outputsFirst;
+  return acrossColumns ? { fanIn: columns, fanOut: rows } : { fanIn: rows, fanOut: columns };
+}
+
+function isMagnitude(parameter: Parameter, all: readonly Parameter[]): boolean {
+  return directionOf(parameter, all) !== undefined;
+}
+
+/** The v of a g: read by the same operator at the same input, and larger. */
+function directionOf(parameter: Parameter, all: readonly Parameter[]): Parameter | undefined {
+  if (!parameter.indirect || parameter.role !== "weight") return undefined;
+  return all.find(
+    (other) =>
+      other.node === parameter.node &&
+      other.input === parameter.input &&
+      elementCount(other.dims) > elementCount(parameter.dims),
+  );
+}
+
+/** The norm of v for each element of g, over the axes along which g is 1 (or has none). */
+function normsOf(
+  values: Float32Array,
+  dims: readonly number[],
+  kept: readonly number[],
+): Float32Array {
+  const aligned = kept.length === 1 ? dims.map((size, axis) => (axis === 0 ? size : 1)) : [...kept];
+  const squares = new Float64Array(elementCount(kept));
+  for (let position = 0; position < values.length; position++) {
+    let rest = position;
+    let target = 0;
+    let stride = 1;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const size = dims[axis] as number;
+      if ((aligned[axis] ?? 1) > 1) {
+        target += (rest % size) * stride;
+        stride *= size;
+      }
+      rest = Math.floor(rest / size);
+    }
+    squares[target] = (squares[target] as number) + (values[position] as number) ** 2;
+  }
+  return Float32Array.from(squares, Math.sqrt);
+}

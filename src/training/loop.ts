@@ -1,0 +1,193 @@
+import { setImmediate } from "node:timers/promises";
+import { type Batch, fillBatch } from "../data/batches.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Split } from "../data/split.ts";
+import { jsonNumber } from "../protocol/reports.ts";
+import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import {
+  checkEpoch,
+  type EarlyStoppingState,
+  type EarlyStoppingVerdict,
+  startEarlyStopping,
+} from "./early-stopping.ts";
+import type { Evaluation, Evaluator, Weights } from "./evaluate.ts";
+import { LossMeter } from "./loss-meter.ts";
+import type { StepSession } from "./step-session.ts";
+import { percentiles, type WatchedValues } from "./watched-values.ts";
+
+export interface LoopOptions {
+  readonly config: TrainingConfig;
+  readonly dataset: Dataset;
+  readonly split: Split;
+  readonly batch: Batch;
+  readonly step: StepSession;
+  readonly evaluator: Evaluator;
+  readonly watched: WatchedValues;
+  /** Names of parameters and running statistics: what a snapshot holds. */
+  readonly weightNames: readonly string[];
+  /** The rows of an epoch in the order they are trained on. */
+  epochRows(epoch: number): Int32Array;
+  readonly signal: AbortSignal;
+  isPaused(): Promise<void> | void;
+  onEvent(event: TrainingEvent): void;
+  /** The weights that are the best from now on; they are valid until the next call. */
+  onBest(weights: Weights): Promise<void>;
+}
+
+export interface LoopOutcome {
+  readonly reason: StopReason;
+  /** Epochs run; one that was cancelled in its middle does not count. */
+  readonly epochs: number;
+  readonly stopping: EarlyStoppingState;
+  /** The weights the run ends with. */
+  readonly weights: Weights;
+}
+
+/** The longest that steps go on without the event loop getting its turn, in milliseconds. */
+const LONGEST_TURN = 50;
+
+/**
+ * Trains epoch by epoch: shuffled batches, then validation, then the decision whether to go on.
+ *
+ * A last batch that is not full is left out (another rest is left out each time, the order being
+ * new each epoch): the step graph has one batch size, and the batch statistics of a few samples
+ * would be worse than none.
+ */
+export class TrainingLoop {
+  readonly #options: LoopOptions;
+  readonly #stepsPerEpoch: number;
+  readonly #initial: Weights;
+  #best: Weights;
+  #stopping: EarlyStoppingState;
+  #stepsDone = 0;
+  #lastTurn = performance.now();
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.#stepsPerEpoch = stepsPerEpoch(options.split.train.length, options.batch.size);
+    this.#stopping = startEarlyStopping(options.config.earlyStopping);
+    this.#initial = this.#snapshot();
+    this.#best = this.#initial;
+  }
+
+  async run(): Promise<LoopOutcome> {
+    const { maxEpochs } = this.#options.config;
+    for (let epoch = 1; epoch <= maxEpochs; epoch++) {
+      const reason = await this.#epoch(epoch);
+      if (reason === "cancelled") return this.#outcome(reason, epoch - 1);
+      if (reason !== undefined) return this.#outcome(reason, epoch);
+    }
+    return this.#outcome("maxEpochs", maxEpochs);
+  }
+
+  async #epoch(epoch: number): Promise<StopReason | undefined> {
+    const { evaluator, dataset, split, step, onEvent } = this.#options;
+    const started = performance.now();
+    const train = await this.#steps(epoch);
+    if (train === "cancelled" || train === "diverged") return train;
+    const validation = await evaluator.evaluate(dataset, split.validation, step.state);
+    const activations = await evaluator.activations(dataset, split.validation, step.state);
+    const verdict = this.#check(epoch, validation);
+    if (verdict.best) await this.#keepBest();
+    onEvent({
+      event: "epoch",
+      epoch,
+      trainLoss: jsonNumber(train.loss),
+      ...accuracy("trainAccuracy", train),
+      validationLoss: jsonNumber(validation.loss),
+      ...accuracy("validationAccuracy", validation),
+      seconds: (performance.now() - started) / 1000,
+      best: verdict.best,
+      activations: this.#options.watched.statistics(activations),
+    });
+    return verdict.stop;
+  }
+
+  async #steps(epoch: number): Promise<Evaluation | "cancelled" | "diverged"> {
+    const { config, dataset, batch, step, onEvent } = this.#options;
+    const rows = this.#options.epochRows(epoch);
+    const meter = new LossMeter(config.loss);
+    for (let index = 0; index < this.#stepsPerEpoch; index++) {
+      if (await this.#waitOrCancelled()) return "cancelled";
+      const filled = fillBatch(batch, dataset, rows, index * batch.size);
+      const sampled = this.#stepsDone % config.statistics.everySteps === 0;
+      const result = await step.run(batch, config.optimizer.learningRate, sampled);
+      this.#stepsDone++;
+      meter.add(result.output, batch, filled);
+      const taken = [...result.samples]
+        .map(([name, values]) => [name, percentiles(values)] as const)
+        .filter(([, values]) => values.every(Number.isFinite));
+      onEvent({
+        event: "step",
+        step: this.#stepsDone,
+        epoch,
+        loss: jsonNumber(result.loss),
+        ...(taken.length > 0 ? { percentiles: Object.fromEntries(taken) } : {}),
+      });
+      if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) return "diverged";
+    }
+    return meter.result();
+  }
+
+  /** Lets a pause pass and messages in. */
+  async #waitOrCancelled(): Promise<boolean> {
+    const { signal, isPaused } = this.#options;
+    if (signal.aborted) return true;
+    if (performance.now() - this.#lastTurn > LONGEST_TURN) {
+      await setImmediate();
+      this.#lastTurn = performance.now();
+    }
+    const pause = isPaused();
+    if (pause !== undefined) await Promise.race([pause, aborted(signal)]);
+    return signal.aborted;
+  }
+
+  #check(epoch: number, validation: Evaluation): EarlyStoppingVerdict {
+    const { earlyStopping } = this.#options.config;
+    const byAccuracy = earlyStopping.monitor === "validationAccuracy";
+    const metric = byAccuracy ? (validation.accuracy ?? Number.NaN) : validation.loss;
+    const verdict = checkEpoch(this.#stopping, earlyStopping, epoch, metric);
+    this.#stopping = verdict.state;
+    return verdict;
+  }
+
+  async #keepBest(): Promise<void> {
+    this.#best = this.#snapshot();
+    await this.#options.onBest(this.#best);
+  }
+
+  #snapshot(): Weights {
+    const { step, weightNames } = this.#options;
+    return new Map(
+      weightNames.map((name) => [name, (step.state.get(name) as Float32Array).slice()]),
+    );
+  }
+
+  /**
+   * The best weights, or the last ones where that was asked for. After divergence the last ones are
+   * worthless, so the best are taken in any case; where no epoch was ever validated, the best are
+   * the first ones, and a cancelled run is better served by what it has learned.
+   */
+  #outcome(reason: StopReason, epochs: number): LoopOutcome {
+    const stopping = this.#stopping;
+    const validated = stopping.bestEpoch > 0;
+    const { restoreBest } = this.#options.config.earlyStopping;
+    const best = reason === "diverged" || (restoreBest && validated);
+    return { reason, epochs, stopping, weights: best ? this.#best : this.#snapshot() };
+  }
+}
+
+export function stepsPerEpoch(trainSamples: number, batchSize: number): number {
+  return Math.floor(trainSamples / batchSize);
+}
+
+function accuracy(name: "trainAccuracy" | "validationAccuracy", { accuracy }: Evaluation) {
+  return accuracy === undefined ? {} : { [name]: jsonNumber(accuracy) };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+}

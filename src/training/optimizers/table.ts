@@ -1,0 +1,12 @@
+import type { OptimizerConfig } from "../../protocol/training.ts";
+import { adam } from "./adam.ts";
+import { adamw } from "./adamw.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { sgd } from "./sgd.ts";
+
+/** Adding an optimizer is adding its file and its line. */
+export const OPTIMIZERS: Readonly<Record<OptimizerConfig["kind"], Optimizer>> = {
+  sgd,
+  adam,
+  adamw,
+};

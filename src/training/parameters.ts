@@ -1,0 +1,122 @@
+import { DataType, dataTypeName, isFloatingPoint } from "../graph/data-type.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { indexOf } from "../graph/index.ts";
+import { InputError } from "../graph/input-error.ts";
+import { readFloat64 } from "../graph/numbers.ts";
+import { elementCount, type Tensor } from "../graph/tensor.ts";
+
+/** What a parameter is to the operator that reads it. */
+export type ParameterRole = "weight" | "bias" | "scale" | "shift" | "slope";
+
+export interface Parameter {
+  /** Name of the initializer. */
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly role: ParameterRole;
+  /** The first operator that reads it, and at which input. */
+  readonly node: Node;
+  readonly input: number;
+  /** Read through other operators first, as weight normalization does. */
+  readonly indirect: boolean;
+}
+
+/** Inputs at which an operator reads what training changes. Running statistics are not among them. */
+const TRAINED_INPUTS: Readonly<Record<string, Readonly<Record<number, ParameterRole>>>> = {
+  Conv: { 1: "weight", 2: "bias" },
+  ConvTranspose: { 1: "weight", 2: "bias" },
+  Gemm: { 0: "weight", 1: "weight", 2: "bias" },
+  MatMul: { 0: "weight", 1: "weight" },
+  Gather: { 0: "weight" },
+  BatchNormalization: { 1: "scale", 2: "shift" },
+  InstanceNormalization: { 1: "scale", 2: "shift" },
+  LayerNormalization: { 1: "scale", 2: "shift" },
+  GroupNormalization: { 1: "scale", 2: "shift" },
+  PRelu: { 1: "slope" },
+  Add: { 0: "shift", 1: "shift" },
+  Mul: { 0: "scale", 1: "scale" },
+};
+
+/** Operators whose tensors are constants of preprocessing where they act on the model's input. */
+const PREPROCESSING = new Set(["Add", "Mul"]);
+
+/**
+ * The initializers that training changes: floating point, more than one number, and read at a
+ * trained input, directly or through operators on constants alone (Identity, Transpose, the g·v/‖v‖
+ * of weight normalization). Scalars are constants of the architecture, such as the 0.5 of a GELU;
+ * so are tensors that are added to or multiplied with the model's input, such as the mean image.
+ *
+ * In the order of the nodes that read them.
+ */
+export function trainableParameters(graph: Graph): readonly Parameter[] {
+  const index = indexOf(graph);
+  const fed = valuesFromInputs(graph);
+  const parameters = new Map<string, Parameter>();
+  for (const node of graph.nodes) {
+    const roles = node.domain === "" ? TRAINED_INPUTS[node.opType] : undefined;
+    if (roles === undefined || !node.input.some((value) => fed.has(value))) continue;
+    if (
+      PREPROCESSING.has(node.opType) &&
+      node.input.some((value) => index.isInput(value) && fed.has(value))
+    ) {
+      continue;
+    }
+    for (const [position, role] of Object.entries(roles)) {
+      const input = Number(position);
+      const value = node.input[input] ?? "";
+      for (const name of initializersBehind(graph, value, fed)) {
+        const tensor = graph.initializers.get(name) as Tensor;
+        const indirect = name !== value;
+        const trained = isFloatingPoint(tensor.dataType) && elementCount(tensor.dims) > 1;
+        if (!trained || parameters.has(name)) continue;
+        parameters.set(name, { name, dims: tensor.dims, role, node, input, indirect });
+      }
+    }
+  }
+  return [...parameters.values()];
+}
+
+/** Values that depend on what the caller feeds. */
+function valuesFromInputs(graph: Graph): ReadonlySet<string> {
+  const fed = new Set(
+    graph.inputs.map((input) => input.name).filter((name) => !graph.initializers.has(name)),
+  );
+  for (const node of graph.nodes) {
+    const isFed = node.input.some((value) => fed.has(value));
+    if (isFed) for (const output of node.output) fed.add(output);
+  }
+  return fed;
+}
+
+function initializersBehind(graph: Graph, value: string, fed: ReadonlySet<string>): string[] {
+  const found = new Set<string>();
+  const open = fed.has(value) ? [] : [value];
+  const seen = new Set(open);
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (graph.initializers.has(name)) found.add(name);
+    const producer = indexOf(graph).producer(name);
+    for (const input of producer?.input ?? []) {
+      if (!seen.has(input)) open.push(input);
+      seen.add(input);
+    }
+  }
+  return [...found];
+}
+
+/** The parameters' numbers. @throws InputError for a parameter that is not float32. */
+export function initialValues(
+  graph: Graph,
+  names: Iterable<string>,
+): ReadonlyMap<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
+  for (const name of names) {
+    const tensor = graph.initializers.get(name);
+    if (tensor === undefined) throw new InputError(`initializer ${name}: is missing`);
+    if (tensor.dataType !== DataType.FLOAT) {
+      throw new InputError(
+        `initializer ${name}: is ${dataTypeName(tensor.dataType)}; training needs float32`,
+      );
+    }
+    values.set(name, Float32Array.from(readFloat64(tensor)));
+  }
+  return values;
+}

@@ -1,0 +1,173 @@
+import { GraphBuilder, makeValueInfo } from "../graph/builder.ts";
+import { DataType } from "../graph/data-type.ts";
+import { takenNames } from "../graph/edit.ts";
+import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { STEP_OPSET } from "../operators/operator.ts";
+import type { TrainingConfig } from "../protocol/training.ts";
+import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
+import { partFor, withInputShape } from "./forward-part.ts";
+import { addL2Gradient } from "./l2.ts";
+import { LOSSES } from "./losses.ts";
+import { OPTIMIZERS } from "./optimizers/table.ts";
+import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
+
+export interface StepOptions {
+  readonly graph: Graph;
+  readonly input: string;
+  readonly inputShape: readonly number[];
+  /** The value the loss is taken of. */
+  readonly lossValue: string;
+  readonly parameters: readonly string[];
+  /** The parameters under the L2 penalty. */
+  readonly penalized: ReadonlySet<string>;
+  readonly config: Pick<TrainingConfig, "loss" | "optimizer" | "l2" | "batchNorm" | "seed">;
+  /** Values of which each step may give a sample. */
+  readonly watched: readonly string[];
+}
+
+/** A tensor that a step takes as input and gives back changed. */
+export interface StateTensor {
+  /** Input of the step graph. */
+  readonly name: string;
+  /** Output of the step graph. */
+  readonly next: string;
+  readonly dims: readonly number[];
+  /** A parameter, a running statistic, or a tensor the optimizer keeps. */
+  readonly kind: "parameter" | "state" | "slot";
+}
+
+/** One training step as a graph of fixed shapes: forward, loss, gradients, penalties, update. */
+export interface StepGraph {
+  readonly graph: Graph;
+  readonly input: string;
+  readonly inputShape: readonly number[];
+  readonly target: string;
+  readonly targetShape: readonly number[];
+  /** Names of the scalar inputs by the optimizer's own names. */
+  readonly scalars: ReadonlyMap<string, string>;
+  readonly loss: string;
+  readonly output: string;
+  readonly outputShape: readonly number[];
+  readonly state: readonly StateTensor[];
+  readonly samples: readonly WatchedSample[];
+}
+
+export function buildStepGraph(options: StepOptions): StepGraph {
+  const { config, input, parameters } = options;
+  const wanted = [...new Set([options.lossValue, ...options.watched])];
+  const graph = withInputShape(partFor(options.graph, wanted), input, options.inputShape);
+  const builder = new GraphBuilder(takenNames(graph));
+  const trace = addTrainingForward(builder, graph, new Map(), {
+    parameters,
+    batchNormMomentum: config.batchNorm.momentum,
+    runningVariance: config.batchNorm.runningVariance,
+    dropoutSeed: dropoutSeeds(graph, config.seed),
+  });
+  const output = trace.value(options.lossValue);
+  const outputShape = staticShape(trace, options.lossValue);
+  const target = builder.freshName("target");
+  const targetShape = config.loss === "cross-entropy" ? outputShape.slice(0, 1) : outputShape;
+  const addedLoss = LOSSES[config.loss](builder, { output, shape: outputShape, target });
+  const seeds = new Map([[options.lossValue, addedLoss.gradient]]);
+  const gradients = addGradients(builder, trace, seeds, parameters);
+  const scalars = addScalars(builder, config.optimizer);
+  const updated = addUpdates(builder, options, gradients, scalars, graph);
+  const states = addStates(builder, trace, graph);
+  const state = [...updated, ...states];
+  const samples = options.watched.map((name) => addSample(builder, trace, name));
+  const targetType = config.loss === "cross-entropy" ? DataType.INT64 : DataType.FLOAT;
+  const inputs = [
+    makeValueInfo(input, DataType.FLOAT, options.inputShape),
+    makeValueInfo(target, targetType, targetShape),
+    ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
+    ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
+  ];
+  const outputs: ValueInfo[] = [
+    makeValueInfo(addedLoss.loss, DataType.FLOAT, []),
+    makeValueInfo(output, DataType.FLOAT, outputShape),
+    ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
+    ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
+  ];
+  return {
+    graph: builder.build("training step", inputs, uniqueOutputs(outputs), STEP_OPSET),
+    input,
+    inputShape: options.inputShape,
+    target,
+    targetShape,
+    scalars,
+    loss: addedLoss.loss,
+    output,
+    outputShape,
+    state,
+    samples,
+  };
+}
+
+/** No two masks the same: a dropout node's number in the graph goes into its seed. */
+function dropoutSeeds(graph: Graph, seed: number) {
+  const numbers = new Map(graph.nodes.map((node, number) => [node, number]));
+  return (node: Graph["nodes"][number]) => (seed * 65_537 + (numbers.get(node) ?? 0)) % 2 ** 31;
+}
+
+function addScalars(
+  builder: GraphBuilder,
+  optimizer: TrainingConfig["optimizer"],
+): ReadonlyMap<string, string> {
+  const names = Object.keys(OPTIMIZERS[optimizer.kind].scalars(optimizer, 0, 1));
+  return new Map(names.map((name) => [name, builder.freshName(name)]));
+}
+
+function addUpdates(
+  builder: GraphBuilder,
+  options: StepOptions,
+  gradients: ReadonlyMap<string, string>,
+  scalars: ReadonlyMap<string, string>,
+  graph: Graph,
+): readonly StateTensor[] {
+  const { config, penalized } = options;
+  const optimizer = OPTIMIZERS[config.optimizer.kind];
+  return options.parameters.flatMap((parameter): StateTensor[] => {
+    const { dims } = graph.initializers.get(parameter) as Tensor;
+    const gradient = gradients.get(parameter) as string;
+    const slots = new Map(
+      optimizer
+        .slots(config.optimizer)
+        .map((slot) => [slot, builder.freshName(`${parameter}.${slot}`)]),
+    );
+    const updated = optimizer.addUpdate({
+      builder,
+      config: config.optimizer,
+      parameter,
+      gradient: penalized.has(parameter)
+        ? addL2Gradient(builder, config.l2, parameter, gradient)
+        : gradient,
+      slot: (name) => slots.get(name) as string,
+      scalar: (name) => scalars.get(name) as string,
+    });
+    return [
+      { name: parameter, next: updated.parameter, dims, kind: "parameter" },
+      ...[...slots].map(([slot, name]): StateTensor => {
+        return { name, next: updated.slots[slot] as string, dims, kind: "slot" };
+      }),
+    ];
+  });
+}
+
+function addStates(
+  builder: GraphBuilder,
+  trace: ForwardTrace,
+  graph: Graph,
+): readonly StateTensor[] {
+  return trace.stateUpdates.map(({ parameter, next }) => ({
+    name: parameter,
+    // A graph output must come from a node, also where nothing changes.
+    next: next === parameter ? builder.add("Identity", [next]) : next,
+    dims: (graph.initializers.get(parameter) as Tensor).dims,
+    kind: "state",
+  }));
+}
+
+function uniqueOutputs(outputs: readonly ValueInfo[]): readonly ValueInfo[] {
+  return [...new Map(outputs.map((output) => [output.name, output])).values()];
+}

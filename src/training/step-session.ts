@@ -1,0 +1,142 @@
+import type { Batch } from "../data/batches.ts";
+import { encodeModel } from "../formats/onnx/write.ts";
+import { elementCount } from "../graph/tensor.ts";
+import type { OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
+import type { Runtime, RuntimeTensor, Session, Tensors } from "../runtime/runtime.ts";
+import { OPTIMIZERS } from "./optimizers/table.ts";
+import type { StateTensor, StepGraph } from "./step-graph.ts";
+
+export interface StepResult {
+  readonly loss: number;
+  /** The model's output for the batch, overwritten by the next step. */
+  readonly output: Float32Array;
+  /** Samples of the watched values, where asked for, by value; overwritten by the next step. */
+  readonly samples: ReadonlyMap<string, Float32Array>;
+}
+
+/** One of the two sets of state tensors, as inputs and as outputs of the step graph. */
+interface StateSet {
+  readonly arrays: ReadonlyMap<string, Float32Array>;
+  readonly feeds: Tensors;
+  readonly fetches: Tensors;
+}
+
+/**
+ * Runs the step graph again and again. Parameters and state live in two sets of buffers: a step
+ * reads one and writes the other, then they change places. A buffer that is both fed and fetched
+ * would be overwritten while it is still read.
+ */
+export class StepSession {
+  readonly #step: StepGraph;
+  readonly #session: Session;
+  readonly #optimizer: OptimizerConfig;
+  readonly #loss = new Float32Array(1);
+  readonly #output: Float32Array;
+  readonly #results: Tensors;
+  readonly #samples: Tensors;
+  #current: StateSet;
+  #other: StateSet;
+  #stepsDone = 0;
+
+  private constructor(
+    step: StepGraph,
+    session: Session,
+    optimizer: OptimizerConfig,
+    initial: ReadonlyMap<string, Float32Array>,
+  ) {
+    this.#step = step;
+    this.#session = session;
+    this.#optimizer = optimizer;
+    this.#current = stateSet(step.state, initial);
+    this.#other = stateSet(step.state, new Map());
+    this.#output = new Float32Array(elementCount(step.outputShape));
+    this.#results = {
+      [step.loss]: floatTensor(this.#loss, []),
+      [step.output]: floatTensor(this.#output, step.outputShape),
+    };
+    this.#samples = Object.fromEntries(
+      step.samples.map(({ output, count }) => [
+        output,
+        floatTensor(new Float32Array(count), [count]),
+      ]),
+    );
+  }
+
+  /** @param initial parameters and running statistics by name; what is missing starts at zero. */
+  static async create(
+    runtime: Runtime,
+    step: StepGraph,
+    options: {
+      readonly config: Pick<TrainingConfig, "optimizer" | "threads">;
+      readonly initial: ReadonlyMap<string, Float32Array>;
+    },
+  ): Promise<StepSession> {
+    const { optimizer, threads } = options.config;
+    const session = await runtime.createSession(
+      encodeModel(step.graph),
+      threads === 0 ? {} : { threads },
+    );
+    return new StepSession(step, session, optimizer, options.initial);
+  }
+
+  /** One step on one batch. */
+  async run(batch: Batch, learningRate: number, takeSamples: boolean): Promise<StepResult> {
+    this.#stepsDone++;
+    const step = this.#step;
+    const scalars = OPTIMIZERS[this.#optimizer.kind].scalars(
+      this.#optimizer,
+      learningRate,
+      this.#stepsDone,
+    );
+    const feeds: Record<string, RuntimeTensor> = { ...this.#current.feeds };
+    feeds[step.input] = floatTensor(batch.features, step.inputShape);
+    feeds[step.target] =
+      batch.labels.length > 0
+        ? { type: "int64", dims: step.targetShape, data: batch.labels }
+        : floatTensor(batch.values, step.targetShape);
+    for (const [name, input] of step.scalars) {
+      feeds[input] = floatTensor(Float32Array.of(scalars[name] as number), []);
+    }
+    const fetches = { ...this.#other.fetches, ...this.#results };
+    await this.#session.run(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
+    [this.#current, this.#other] = [this.#other, this.#current];
+    return {
+      loss: this.#loss[0] as number,
+      output: this.#output,
+      samples: new Map(
+        (takeSamples ? step.samples : []).map(({ name, output }) => [
+          name,
+          this.#samples[output]?.data as Float32Array,
+        ]),
+      ),
+    };
+  }
+
+  /** Parameters, running statistics and optimizer state as of now; overwritten two steps later. */
+  get state(): ReadonlyMap<string, Float32Array> {
+    return this.#current.arrays;
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+function stateSet(
+  state: readonly StateTensor[],
+  initial: ReadonlyMap<string, Float32Array>,
+): StateSet {
+  const arrays = new Map<string, Float32Array>();
+  const feeds: Record<string, RuntimeTensor> = {};
+  const fetches: Record<string, RuntimeTensor> = {};
+  for (const { name, next, dims } of state) {
+    const values = initial.get(name)?.slice() ?? new Float32Array(elementCount(dims));
+    arrays.set(name, values);
+    feeds[name] = fetches[next] = floatTensor(values, dims);
+  }
+  return { arrays, feeds, fetches };
+}
+
+function floatTensor(data: Float32Array, dims: readonly number[]): RuntimeTensor {
+  return { type: "float32", dims, data };
+}

@@ -1,0 +1,52 @@
+import type { EarlyStoppingConfig, StopReason } from "../protocol/training.ts";
+import type { EarlyStoppingState } from "./early-stopping.ts";
+
+const MONITORS = { validationLoss: "validation loss", validationAccuracy: "validation accuracy" };
+
+/** The plain sentence that says why training ended and which weights the model has now. */
+export function stopSentence(
+  reason: StopReason,
+  epochs: number,
+  state: EarlyStoppingState,
+  config: EarlyStoppingConfig,
+): string {
+  return `${why(reason, epochs, state, config)} ${weights(reason, state, config)}`;
+}
+
+function why(
+  reason: StopReason,
+  epochs: number,
+  state: EarlyStoppingState,
+  config: EarlyStoppingConfig,
+): string {
+  const monitor = MONITORS[config.monitor];
+  switch (reason) {
+    case "earlyStopping": {
+      const reference = Number(state.reference.toPrecision(3));
+      return `Stopped early at epoch ${epochs}: no improvement over ${reference} (${monitor}) for ${config.patience} epochs.`;
+    }
+    case "maxEpochs":
+      return `Stopped after ${epochs} epochs, the most that were asked for.`;
+    case "stoppingThreshold":
+      return `Stopped at epoch ${epochs}: the ${monitor} reached ${config.stoppingThreshold}.`;
+    case "diverged":
+      return `Stopped in epoch ${epochs}: training diverged (the loss is not finite, or past the divergence threshold).`;
+    case "cancelled":
+      return `Cancelled after ${epochs} ${epochs === 1 ? "epoch" : "epochs"}.`;
+  }
+}
+
+function weights(
+  reason: StopReason,
+  state: EarlyStoppingState,
+  config: EarlyStoppingConfig,
+): string {
+  if (state.bestEpoch === 0) {
+    return reason === "diverged"
+      ? "The weights are those it started with."
+      : "No epoch was validated; the last weights are kept.";
+  }
+  return config.restoreBest || reason === "diverged"
+    ? `Best weights (epoch ${state.bestEpoch}) restored.`
+    : `The last weights are kept; the best were those of epoch ${state.bestEpoch}.`;
+}
