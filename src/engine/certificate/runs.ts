@@ -1,0 +1,61 @@
+import { encodeModel } from "../../formats/onnx/write.ts";
+import type { Graph } from "../../graph/graph.ts";
+import { InputError } from "../../graph/input-error.ts";
+import type { Runtime, RuntimeTensor, Session, Tensors } from "../../runtime/runtime.ts";
+import { throwIfCancelled } from "../context.ts";
+
+/** The runtime refused a model or an input; the message is the first line of its own. */
+export class CannotRun extends Error {
+  override readonly name = "CannotRun";
+}
+
+/** What all runs of one certificate share. */
+export interface RunContext {
+  readonly runtime: Runtime;
+  readonly signal: AbortSignal | undefined;
+  /** Called after each run. */
+  readonly onRun: () => void;
+}
+
+/** Runs a model with given feeds; the session's own errors become CannotRun. */
+export type Run = (feeds: Tensors) => Promise<Readonly<Record<string, RuntimeTensor>>>;
+
+/**
+ * Loads a graph as it stands, runs it as often as asked and releases it. Optimizations are off:
+ * what is compared is the file, not what the runtime makes of it. One session lives at a time, so
+ * that a certificate needs memory for one copy of the model.
+ */
+export async function withModel<Result>(
+  context: RunContext,
+  graph: Graph,
+  use: (run: Run) => Promise<Result>,
+): Promise<Result> {
+  const session = await load(context, graph);
+  try {
+    return await use(async (feeds) => {
+      if (context.signal !== undefined) throwIfCancelled(context.signal);
+      const results = await session.run(feeds).catch(refuse);
+      context.onRun();
+      return results;
+    });
+  } finally {
+    await session.release();
+  }
+}
+
+async function load(context: RunContext, graph: Graph): Promise<Session> {
+  if (context.signal !== undefined) throwIfCancelled(context.signal);
+  let bytes: Uint8Array;
+  try {
+    bytes = encodeModel(graph);
+  } catch (error) {
+    if (error instanceof InputError) throw new CannotRun(error.message);
+    throw error;
+  }
+  return context.runtime.createSession(bytes, { optimization: "disabled" }).catch(refuse);
+}
+
+function refuse(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  throw new CannotRun(message.split("\n")[0]?.trim() ?? message);
+}

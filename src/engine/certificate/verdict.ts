@@ -1,0 +1,93 @@
+import type { Certificate, OutputDifference } from "../../protocol/reports.ts";
+import { isExplained, type Judgement, largest, relative, reportLine } from "./judge.ts";
+import type { Trial } from "./trial-inputs.ts";
+
+/** The certificate's conclusion from everything that was compared. */
+export function verdict(
+  trials: readonly Trial[],
+  outputs: readonly Judgement[],
+  sites: readonly Judgement[],
+): Certificate {
+  const sitesHold = sites.length > 0 && sites.every(isExplained);
+  // A label may turn where two numbers tie. With every changed layer shown to be right, a turned
+  // label alone says nothing against the change.
+  const decisive = outputs.filter((output) => !(output.discrete && sitesHold));
+  const pass = [...decisive, ...sites].every(isExplained);
+  const shown = byName(outputs).map((judgements) => shownOutput(judgements));
+  const report = {
+    inputs: trials.map((trial) => trial.name),
+    outputs: shown.map((judgement) => reportLine(judgement, judgement.whole)),
+    ...(sites.length === 0 ? {} : { sites: siteLines(sites) }),
+  };
+  if (pass) return { pass, ...report, sentence: sameSentence(shown, trials.length) };
+  const worstSite = largest(sites, (site) => site.excess);
+  if (worstSite !== undefined && !isExplained(worstSite)) {
+    return {
+      pass,
+      ...report,
+      sentence: differenceSentence(`the result of ${worstSite.name}`, worstSite),
+    };
+  }
+  const worst = largest(decisive, (output) => output.excess) as Judgement;
+  return { pass, ...report, sentence: differenceSentence(`output ${worst.name}`, worst) };
+}
+
+/** A certificate that nothing could be compared for; it claims nothing about the function. */
+export function notChecked(model: "original" | "changed", why: string): Certificate {
+  const reason = why.replace(/\.$/, "");
+  const sentence = `Not checked: ONNX Runtime cannot run the ${model} model (${reason}).`;
+  return { pass: false, inputs: [], outputs: [], sentence };
+}
+
+function byName(judgements: readonly Judgement[]): Judgement[][] {
+  const groups = new Map<string, Judgement[]>();
+  for (const judgement of judgements) {
+    const group = groups.get(judgement.name);
+    if (group === undefined) groups.set(judgement.name, [judgement]);
+    else group.push(judgement);
+  }
+  return [...groups.values()];
+}
+
+/** The trial that fails most, or else the one with the largest relative difference. */
+function shownOutput(judgements: readonly Judgement[]): Judgement {
+  const failing = judgements.filter((judgement) => !isExplained(judgement));
+  const shown =
+    failing.length > 0
+      ? largest(failing, (judgement) => judgement.excess)
+      : largest(judgements, (judgement) => relative(judgement.whole));
+  return shown as Judgement;
+}
+
+/** Each site with its worst channel on its worst trial. */
+function siteLines(sites: readonly Judgement[]): OutputDifference[] {
+  return byName(sites).map((judgements) => {
+    const worst = largest(judgements, (judgement) => judgement.excess) as Judgement;
+    return reportLine(worst, worst.channel);
+  });
+}
+
+function sameSentence(outputs: readonly Judgement[], inputs: number): string {
+  const widest = outputs.reduce((most, output) => Math.max(most, relative(output.whole)), 0);
+  const on = `on ${inputs} ${inputs === 1 ? "input" : "inputs"}`;
+  if (widest === 0) return `Same function: no difference at all ${on}.`;
+  return `Same function: largest difference ${shortNumber(widest)} of the output's scale ${on}.`;
+}
+
+function differenceSentence(what: string, judgement: Judgement): string {
+  const { mismatch, trial, channel } = judgement;
+  const where = `on input "${trial}"`;
+  if (mismatch !== undefined) return `Not the same function: ${what} ${mismatch} ${where}.`;
+  if (!Number.isFinite(channel.difference)) {
+    return `Not the same function: ${what} is NaN or infinite in one model only, in channel ${channel.number} at element ${channel.index} ${where}.`;
+  }
+  if (judgement.discrete) {
+    return `Not the same function: ${what} differs in ${channel.difference} of ${channel.scale} elements ${where}.`;
+  }
+  const explained = channel.explained === 0 ? "0" : shortNumber(channel.explained / channel.scale);
+  return `Not the same function: ${what} differs by ${shortNumber(relative(channel))} of the scale of channel ${channel.number} ${where}, where rounding explains ${explained}.`;
+}
+
+function shortNumber(value: number): string {
+  return value.toPrecision(2).replace(/\.?0+e/, "e");
+}
