@@ -107,8 +107,16 @@ const padShape: ShapeRule = (context) => {
   const input = context.input(0);
   const pads = integerList(context, "pads", 1);
   const axes = context.elements(3);
-  if (input === undefined || pads === undefined || pads === "absent") return [];
+  if (input === undefined || pads === "absent") return [];
   const rank = input.shape.length;
+  if (pads === undefined) {
+    return [
+      withShape(
+        input,
+        rangeOf(rank).map(() => UNKNOWN_SIZE),
+      ),
+    ];
+  }
   const positions = (axes ?? rangeOf(rank)).map((axis) => positiveAxis(Number(axis), rank));
   const shape = input.shape.map((size, axis) => {
     const position = positions.indexOf(axis);
