@@ -10,6 +10,7 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts"],
           // Training and folding whole networks takes seconds, not milliseconds, on a busy machine.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

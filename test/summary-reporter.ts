@@ -6,8 +6,9 @@ export default class SummaryReporter implements Reporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const count = (state: string): number =>
       tests.filter((test) => test.result().state === state).length;
-    // A file that cannot even be loaded has no tests, and still has failed.
-    const broken = modules.filter((module) => module.errors().length > 0).length;
+    // A file that cannot be loaded and a hook that throws leave their tests unrun, which is a failure.
+    const groups = modules.flatMap((module) => [module, ...module.children.allSuites()]);
+    const broken = groups.filter((group) => group.errors().length > 0).length;
     const failed = count("failed") + broken + unhandledErrors.length;
     const skipped = count("skipped") + count("pending");
     const end = skipped > 0 ? `, ${skipped} skipped` : "";

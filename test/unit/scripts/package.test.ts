@@ -10,7 +10,7 @@ const allowed = [
   /^(LICENSE|package\.json|package\.nls\.json)$/,
   /^dist\/(extension\.cjs|cli\.js|engine\.js)$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
-  /^dist\/webview\/[\w.-]+\.(js|css|ttf)$/,
+  /^dist\/webview\/(codicon|model|train)\.(js|css|ttf)$/,
   /^media\//,
   /^node_modules\/onnxruntime-(common|node|web)\//,
 ];

@@ -13,7 +13,7 @@ export class Workbench {
   constructor(readonly page: Page) {
     page.on("pageerror", (error) => this.errors.push(error.message));
     page.on("console", (message) => {
-      if (message.type() === "error" && !isNoiseOfTheServer(message.text())) {
+      if (message.type() === "error" && !isNoise(message.text())) {
         this.errors.push(message.text());
       }
     });
@@ -75,6 +75,13 @@ export class Workbench {
 
   async isDirty(name: string): Promise<boolean> {
     return (await this.tab(name).and(this.page.locator(".dirty")).count()) > 0;
+  }
+
+  /** Saves the active file, and waits until its tab says so. */
+  async save(): Promise<void> {
+    await this.page.keyboard.press("Control+S");
+    const unsaved = this.page.locator(".tab.active.dirty");
+    await unsaved.waitFor({ state: "detached" });
   }
 
   /** The page inside a visible webview: the first in which the selector finds something. */
@@ -210,7 +217,15 @@ function succeeds(action: Promise<void>): Promise<boolean> {
   );
 }
 
-/** Files that code-server does not have, and services that tests never reach. */
-function isNoiseOfTheServer(text: string): boolean {
-  return /authentication provider|Failed to load resource|\[lifecycle\]|vscode-log:/.test(text);
+/** What does not concern the extension; the last is what VS Code says on an overloaded machine. */
+const noise = [
+  "Failed to load resource",
+  "authentication provider",
+  "[lifecycle]",
+  "vscode-log:",
+  "Aborted onWillSaveTextDocument-event",
+];
+
+function isNoise(text: string): boolean {
+  return noise.some((part) => text.includes(part));
 }
