@@ -19,14 +19,15 @@ export function addNode(
   builder.nodes.push(makeNode(opType, inputs, outputs, { name: outputs[0] ?? opType, attributes }));
 }
 
-/** The model's own node over the step graph's names. */
+/** The model's own node over the step graph's names, and named by its output like all others. */
 export function copyNode(
   builder: GraphBuilder,
   node: Node,
   inputs: readonly string[],
   outputs: readonly string[],
 ): void {
-  builder.nodes.push(changeNode(node, { input: [...inputs], output: [...outputs] }));
+  const name = outputs.find((output) => output !== "") ?? node.name;
+  builder.nodes.push(changeNode(node, { name, input: [...inputs], output: [...outputs] }));
 }
 
 export function reshape(builder: GraphBuilder, value: string, shape: readonly number[]): string {

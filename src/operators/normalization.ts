@@ -1,7 +1,6 @@
 import { floatAttribute, intAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
-import { changeNode } from "../graph/edit.ts";
-import { meanOver, multiply, reshape, sumOver } from "./emit.ts";
+import { copyNode, meanOver, multiply, reshape, sumOver } from "./emit.ts";
 import type { GradientRule, OperatorRule, ShapeRule, TrainingForwardRule } from "./operator.ts";
 import { positiveAxis, rangeOf } from "./shape-algebra.ts";
 import { likeInput } from "./shape-rules.ts";
@@ -42,9 +41,7 @@ const layerNormForward: TrainingForwardRule = (context) => {
   const inverse = outputs[2] || builder.freshName("inverse_deviation");
   context.save("mean", mean);
   context.save("inverse", inverse);
-  builder.nodes.push(
-    changeNode(node, { input: [...inputs], output: [outputs[0] ?? "", mean, inverse] }),
-  );
+  copyNode(builder, node, inputs, [outputs[0] ?? "", mean, inverse]);
 };
 
 const layerNormGradient: GradientRule = (context, [gradient]) => {

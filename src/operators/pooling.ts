@@ -3,7 +3,7 @@ import { DataType } from "../graph/data-type.ts";
 import { changeNode } from "../graph/edit.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { averagePoolGradient } from "./average-pool-gradient.ts";
-import { addNode, reshape, scale, zeros } from "./emit.ts";
+import { addNode, copyNode, reshape, scale, zeros } from "./emit.ts";
 import type {
   GradientContext,
   GradientRule,
@@ -45,14 +45,9 @@ const maxPoolForward: TrainingForwardRule = (context) => {
   const given = outputs[1] ?? "";
   const indices = given === "" ? builder.freshName("indices") : given;
   context.save("indices", indices);
-  builder.nodes.push(
-    changeNode(node, {
-      input: [...inputs],
-      output: [outputs[0] ?? "", indices],
-      // Positions must count in row-major order, whatever the model does with its own.
-      attribute: node.attribute.filter((attribute) => attribute.name !== "storage_order"),
-    }),
-  );
+  // Positions must count in row-major order, whatever the model does with its own.
+  const attribute = node.attribute.filter(({ name }) => name !== "storage_order");
+  copyNode(builder, changeNode(node, { attribute }), inputs, [outputs[0] ?? "", indices]);
 };
 
 /** One window over the whole image: MaxPool then tells where the maximum was. */
