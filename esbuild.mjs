@@ -23,9 +23,13 @@ const shared = {
 /** Packages with native code or wasm files of their own stay packages. */
 const runtimes = ["onnxruntime-node", "onnxruntime-web"];
 
-/** Bundled CommonJS packages call require for Node's own modules, which ES modules lack. */
-const requireShim =
-  'import { createRequire as normlensRequire } from "node:module"; const require = normlensRequire(import.meta.url);';
+/** Bundled CommonJS packages call require and __filename, which ES modules lack. */
+const commonJsShim = [
+  'import { createRequire as normlensRequire } from "node:module";',
+  'import { fileURLToPath as normlensPath } from "node:url";',
+  "const require = normlensRequire(import.meta.url);",
+  "const __filename = normlensPath(import.meta.url);",
+].join("\n");
 
 /** @type {import("esbuild").BuildOptions[]} */
 const bundles = [
@@ -48,7 +52,7 @@ const bundles = [
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
     external: runtimes,
-    banner: { js: requireShim },
+    banner: { js: commonJsShim },
   },
   {
     ...shared,
