@@ -14,6 +14,7 @@ import { ModelEditorProvider } from "./host/model/model-editor-provider.ts";
 import { ReportDocuments } from "./host/report-documents.ts";
 import { engineArguments } from "./host/settings.ts";
 import { registerTextViews } from "./host/text/register.ts";
+import { TextViews } from "./host/text/text-views.ts";
 import { TRAINING_PANEL, TrainingPanels } from "./host/training/training-panels.ts";
 
 /** Registers what the host offers. Nothing is read and no process started before it is needed. */
@@ -30,7 +31,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const reports = new ReportDocuments();
   const createEngine = () => new EngineClient(launch, log);
   const training = new TrainingPanels(context, engine, documents, createEngine);
-  const parts: HostParts = { context, log, engine, documents, reports, training };
+  const texts = new TextViews(engine, documents);
+  const parts: HostParts = { context, log, engine, documents, reports, texts, training };
   documents.onDidChange((uri) => {
     const state = documents.get(uri)?.state;
     if (state?.kind === "ready") status.setRuntime(state.view.runtime);
@@ -41,6 +43,7 @@ export function activate(context: vscode.ExtensionContext): void {
     status,
     documents,
     reports,
+    texts,
     training,
     vscode.window.registerCustomEditorProvider(
       MODEL_EDITOR,
@@ -48,7 +51,7 @@ export function activate(context: vscode.ExtensionContext): void {
       { supportsMultipleEditorsPerDocument: true },
     ),
     vscode.window.registerWebviewPanelSerializer(TRAINING_PANEL, training),
-    registerTextViews(engine, documents),
+    registerTextViews(texts),
     trackContextKeys(documents),
     registerOpenCommands(parts),
     registerFoldCommands(parts),

@@ -3,13 +3,19 @@ import { MODEL_EDITOR } from "../model/model-documents.ts";
 import { textUriOf } from "../text/text-uri.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
-export function registerOpenCommands({ context }: HostParts): vscode.Disposable {
+export function registerOpenCommands({ context, documents, texts }: HostParts): vscode.Disposable {
   return registerCommands({
     "normlens.openModel": async (value) => {
       const model = value instanceof vscode.Uri ? value : await chooseModel();
       if (model !== undefined) await openPage(model);
     },
-    "normlens.openModelPage": (value) => openPage(modelOf(value)),
+    "normlens.openModelPage": async (value) => {
+      const model = modelOf(value);
+      const node = texts.nodeAt(vscode.window.activeTextEditor);
+      await openPage(model);
+      const document = await documents.obtain(model);
+      if (node !== undefined) document.show({ type: "reveal", node });
+    },
     "normlens.openAsText": async (value) => {
       const text = textUriOf(modelOf(value));
       await vscode.commands.executeCommand("vscode.open", text, { preview: false });

@@ -5,6 +5,7 @@ import { reportingFailure } from "../model/apply-pass.ts";
 import { activeModel, type ModelDocuments } from "../model/model-documents.ts";
 import type { ReportDocuments } from "../report-documents.ts";
 import { modelUriOf, TEXT_SCHEME } from "../text/text-uri.ts";
+import type { TextViews } from "../text/text-views.ts";
 import type { TrainingPanels } from "../training/training-panels.ts";
 
 /** What commands work with. */
@@ -14,6 +15,7 @@ export interface HostParts {
   readonly engine: EngineClient;
   readonly documents: ModelDocuments;
   readonly reports: ReportDocuments;
+  readonly texts: TextViews;
   readonly training: TrainingPanels;
 }
 

@@ -28,10 +28,16 @@ export function labelOf(report: PassReport): string {
 
 /** What was done, and whether the function stayed the same: the status line after an edit. */
 export function sentenceAbout(report: PassReport): string {
-  const removed = report.before.nodes - report.after.nodes;
-  const nodes = removed > 0 ? `, −${counted(removed, "node")}` : "";
-  const done = `${labelOf(report)}${nodes}.`;
+  const done = `${doneSentence(report)}.`;
   return report.certificate === undefined ? done : `${done} ${report.certificate.sentence}`;
+}
+
+function doneSentence(report: PassReport): string {
+  const label = labelOf(report);
+  if (report.pass !== FOLD_BATCH_NORM) return label;
+  return report.applied.length === 1
+    ? label.replace(/^Fold/, "Folded")
+    : `Folded ${counted(report.applied.length, "BatchNormalization node")}`;
 }
 
 /** Why nothing could be done, in one sentence. */

@@ -1,22 +1,15 @@
 import * as vscode from "vscode";
-import type { EngineClient } from "../engine/engine-client.ts";
-import type { ModelDocuments } from "../model/model-documents.ts";
 import { FindingActions } from "./finding-actions.ts";
 import { publishDiagnostics } from "./finding-diagnostics.ts";
 import { guardTexts } from "./text-guard.ts";
 import { NodeFoldings, NodeHovers, NodeSymbols } from "./text-language.ts";
 import { TEXT_LANGUAGE, TEXT_SCHEME } from "./text-uri.ts";
-import { TextViews } from "./text-views.ts";
+import type { TextViews } from "./text-views.ts";
 
 /** The text of models with everything that a language has in VS Code. */
-export function registerTextViews(
-  engine: EngineClient,
-  documents: ModelDocuments,
-): vscode.Disposable {
-  const texts = new TextViews(engine, documents);
+export function registerTextViews(texts: TextViews): vscode.Disposable {
   const selector: vscode.DocumentSelector = { scheme: TEXT_SCHEME, language: TEXT_LANGUAGE };
   return vscode.Disposable.from(
-    texts,
     vscode.workspace.registerFileSystemProvider(TEXT_SCHEME, texts, { isCaseSensitive: true }),
     vscode.languages.registerDocumentSymbolProvider(selector, new NodeSymbols(texts)),
     vscode.languages.registerFoldingRangeProvider(selector, new NodeFoldings(texts)),

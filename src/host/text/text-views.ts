@@ -40,6 +40,15 @@ export class TextViews implements vscode.FileSystemProvider {
     return view === undefined ? undefined : { model: modelUriOf(uri), view };
   }
 
+  /** The node whose text the cursor is in. */
+  nodeAt(editor: vscode.TextEditor | undefined): string | undefined {
+    if (editor === undefined) return undefined;
+    const { line: cursor } = editor.selection.active;
+    return this.get(editor.document.uri)?.view.symbols.find(
+      ({ line, endLine }) => line <= cursor && cursor <= endLine,
+    )?.name;
+  }
+
   /** The model behind a text: as edited when it is open, else as in the file. */
   async model(uri: vscode.Uri, token: vscode.CancellationToken): Promise<DocumentView> {
     const open = this.#documents.get(modelUriOf(uri));

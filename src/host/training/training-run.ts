@@ -121,7 +121,10 @@ export class TrainingRun {
     if (run === undefined || this.active) return;
     this.#run = run;
     for (const event of await readEvents(run)) this.#history.add(event);
-    this.#setOutcome(ended ? { status: "finished" } : { status: "finished", message: cutOff() });
+    if (!ended && !this.events.some(({ event }) => event === "stop")) {
+      this.#history.add(cutOff(this.events));
+    }
+    this.#setOutcome({ status: "finished" });
   }
 
   dispose(): void {
@@ -166,8 +169,17 @@ function nothingKept(): string {
   return vscode.l10n.t("Stopped before the first epoch was done; there is nothing to keep.");
 }
 
-function cutOff(): string {
-  return vscode.l10n.t(
-    "Training ended with the window it ran in; the best model until then is kept.",
-  );
+/** The end that a run could not tell itself, as its process ended with the window. */
+function cutOff(events: readonly TrainingEvent[]): TrainingEvent {
+  const epochs = events.filter((event) => event.event === "epoch");
+  return {
+    event: "stop",
+    reason: "cancelled",
+    epochs: epochs.length,
+    bestEpoch: epochs.findLast(({ best }) => best)?.epoch ?? 0,
+    sentence: vscode.l10n.t(
+      "Training ended with the window it ran in, after {0} epochs; the best model until then is kept.",
+      epochs.length,
+    ),
+  };
 }

@@ -45,8 +45,9 @@ test("the label of several names the pass", () => {
 test("the status line says what was done and whether the function stayed", () => {
   const certificate = { pass: true, inputs: [], outputs: [], sentence: "Same function." };
   expect(sentenceAbout({ ...two, certificate })).toBe(
-    "Fold BatchNorm (2 nodes), −2 nodes. Same function.",
+    "Folded 2 BatchNormalization nodes. Same function.",
   );
+  expect(sentenceAbout(one)).toBe("Folded bn1 into conv1.");
 });
 
 test("a pass that could do nothing says why", () => {

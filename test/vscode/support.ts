@@ -1,0 +1,64 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import type { Frame } from "playwright-core";
+import { root } from "./harness/paths.ts";
+import { until } from "./harness/until.ts";
+import type { Workbench } from "./harness/workbench.ts";
+
+export const samples = join(root, "media", "samples");
+export const digits = { copyOf: join(samples, "digits-cnn.onnx") };
+
+/** Opens a model and waits until its page shows the nodes. */
+export async function openModel(workbench: Workbench, name: string): Promise<Frame> {
+  await workbench.openFile(name);
+  return modelPage(workbench);
+}
+
+export async function modelPage(workbench: Workbench): Promise<Frame> {
+  const page = await workbench.webviewFrame("normlens-model-page");
+  await page.locator("normlens-findings").waitFor();
+  return page;
+}
+
+/** Folds everything on the model page and waits for the certificate. */
+export async function foldAll(page: Frame): Promise<void> {
+  await page.locator("normlens-model-header vscode-button", { hasText: "Fold all" }).click();
+  await page.getByText("Same function").first().waitFor();
+}
+
+/** Waits until the number of nodes that the page shows is this one. */
+export async function seesNodes(page: Frame, count: number): Promise<void> {
+  const heading = page.locator("normlens-node-panel .heading");
+  await heading.getByText(String(count), { exact: true }).waitFor();
+}
+
+/** Answers VS Code's own file dialog, which fills in a suggestion of its own a moment later. */
+export async function enterPath(workbench: Workbench, path: string): Promise<void> {
+  const input = workbench.page.locator(".quick-input-widget:visible .quick-input-box input");
+  await until("a suggested path", undefined, async () =>
+    (await input.inputValue()).startsWith("/") ? true : undefined,
+  );
+  await until("the path in the dialog", undefined, async () => {
+    await input.fill(path);
+    await workbench.page.waitForTimeout(200);
+    return (await input.inputValue()) === path ? true : undefined;
+  });
+  await workbench.page.keyboard.press("Enter");
+}
+
+/** Waits until a tab's mark of unsaved changes is as expected. */
+export async function seesDirty(workbench: Workbench, name: string, dirty: boolean) {
+  const tab = workbench.tab(name);
+  const marked = workbench.page.locator(".dirty");
+  if (dirty) await tab.and(marked).waitFor();
+  else await tab.and(workbench.page.locator(":not(.dirty)")).waitFor();
+}
+
+/** The engine processes of all windows, oldest first. */
+export function engineProcesses(): number[] {
+  const lines = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" }).split("\n");
+  return lines
+    .filter((line) => /\/dist\/engine\.js\s*$/.test(line))
+    .map((line) => Number.parseInt(line, 10))
+    .sort((a, b) => a - b);
+}
