@@ -66,6 +66,11 @@ function exitOnSignal(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, end);
   }
+  // npm runs this in a shell, and ends the shell when it is told to end, without a word to us.
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    setInterval(() => void (process.ppid !== parent && end()), 500).unref();
+  }
 }
 
 function portFrom(text: string): number {
