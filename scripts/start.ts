@@ -42,8 +42,13 @@ async function openOnDesktop(): Promise<void> {
   const window = ["--new-window", "--wait", `--extensionDevelopmentPath=${root}`, samples];
   const code = spawn("code", window, { stdio: "inherit", shell: process.platform === "win32" });
   stop = () => void code.kill();
-  await new Promise((resolve) => code.once("exit", resolve));
-  process.exit(0);
+  const status = await new Promise<number | null>((resolve) => code.once("exit", resolve));
+  if (status) {
+    console.error(
+      `"code" ended with ${status}. One that runs in a browser: npm start -- --no-code`,
+    );
+  }
+  process.exit(status ?? 0);
 }
 
 async function serveInBrowser(): Promise<void> {
