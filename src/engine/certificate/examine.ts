@@ -24,25 +24,22 @@ export interface ExamineRequest {
   readonly onProgress?: (progress: ProgressNotification) => void;
 }
 
-/** Copies of the original that are moved by rounding: more where a run costs little. */
-const DRAWS = { light: 6, heavy: 1 };
-
-/** Trials on which a heavy model's sites are compared; its outputs are on all of them. */
-const HEAVY_SITE_TRIALS = 2;
-
 /** Runs both models on the same inputs and says whether rounding explains how they differ. */
 export async function examine(request: ExamineRequest): Promise<Certificate> {
   const { original, changed, sites } = request;
-  const context: RunContext = {
+  const progress = new RunProgress(request.onProgress);
+  const shared = {
     runtime: request.runtime,
     signal: request.signal,
-    onRun: progressCounter(request),
+    onRun: () => progress.step(),
   };
-  const reference = await referenceRuns(context, original, request.data);
+  const reference = await referenceRuns(shared, original, request.data);
   if (typeof reference === "string") return notChecked("original", reference);
-  const { runs, heavy } = reference;
+  const { runs, context, effort } = reference;
   const trials = runs.map((run) => run.trial);
-  const draws = heavy ? DRAWS.heavy : DRAWS.light;
+  const siteTrials = sites.length === 0 ? [] : trials.slice(0, effort.siteTrials);
+  const { draws } = effort;
+  progress.expect((1 + draws) * runs.length + (2 + draws) * siteTrials.length);
   try {
     const results = await changedRuns(context, request, runs);
     const moved = await movedRuns(context, original, runs, draws);
@@ -52,17 +49,8 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
         return judge({ name, trial, before, after, moved: moved[t]?.get(name) ?? [] });
       }),
     );
-    const siteTrials = heavy ? trials.slice(0, HEAVY_SITE_TRIALS) : trials;
-    const judgedSites =
-      sites.length === 0
-        ? []
-        : await checkSites(context, {
-            before: original,
-            after: changed,
-            sites,
-            trials: siteTrials,
-            draws,
-          });
+    const checks = { before: original, after: changed, sites, trials: siteTrials, draws };
+    const judgedSites = await checkSites(context, checks);
     return verdict(trials, outputs, judgedSites);
   } catch (error) {
     if (error instanceof CannotRun) return notChecked("changed", error.message);
@@ -119,14 +107,20 @@ function collect(
   into.set(name, [...(into.get(name) ?? []), comparison]);
 }
 
-/** Six kinds of input and the repetition of the first, on the original, the changed and the moved. */
-const USUAL_RUNS = 7 + 6 + 6;
+/** Counts runs; how many there will be is known only after the first model ran. */
+class RunProgress {
+  #done = 0;
+  #total: number | undefined;
 
-function progressCounter({ sites, onProgress }: ExamineRequest): () => void {
-  const total = USUAL_RUNS + (sites.length > 0 ? 3 * HEAVY_SITE_TRIALS : 0);
-  let done = 0;
-  return () => {
-    done += 1;
-    onProgress?.({ message: "Comparing outputs", fraction: Math.min(done / total, 1) });
-  };
+  constructor(readonly report: ExamineRequest["onProgress"]) {}
+
+  expect(runs: number): void {
+    this.#total = this.#done + runs;
+  }
+
+  step(): void {
+    this.#done += 1;
+    const fraction = this.#total === undefined ? {} : { fraction: this.#done / this.#total };
+    this.report?.({ message: "Comparing outputs", ...fraction });
+  }
 }

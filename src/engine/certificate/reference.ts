@@ -1,23 +1,18 @@
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
-import { elementCount } from "../../graph/tensor.ts";
 import type { RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
 import { allFinite, compareTensors } from "./compare.ts";
+import { type Effort, effortFor } from "./effort.ts";
 import { CannotRun, type Run, type RunContext, withModel } from "./runs.ts";
 import {
   type BoundInput,
   boundInputs,
-  type OpenInput,
   openInputs,
   syntheticTrials,
   type Trial,
   type TrialVersions,
 } from "./trial-inputs.ts";
 import { dataTrial } from "./user-data.ts";
-
-/** Models above either size get the smallest batch and fewer draws, which takes seconds instead of minutes. */
-const HEAVY_WEIGHT_BYTES = 8 * 2 ** 20;
-const HEAVY_INPUT_ELEMENTS = 50_000;
 
 export interface ReferenceRun {
   readonly trial: Trial;
@@ -26,7 +21,9 @@ export interface ReferenceRun {
 
 export interface Reference {
   readonly runs: readonly ReferenceRun[];
-  readonly heavy: boolean;
+  /** What the other runs of the certificate share with these. */
+  readonly context: RunContext;
+  readonly effort: Effort;
 }
 
 /**
@@ -35,17 +32,18 @@ export interface Reference {
  * @returns a phrase where it cannot be run or has no one answer to compare with.
  */
 export async function referenceRuns(
-  context: RunContext,
+  shared: Omit<RunContext, "threads">,
   graph: Graph,
   data: string | undefined,
 ): Promise<Reference | string> {
   const inputs = openInputs(graph);
   if (typeof inputs === "string") return inputs;
   const users = data === undefined ? undefined : await dataTrial(data, inputs);
-  const heavy = isHeavy(graph, inputs);
+  const effort = effortFor(graph, inputs);
+  const context = { ...shared, threads: effort.threads };
   try {
     return await withModel(context, graph, async (run) => {
-      const found = await firstThatRuns(run, boundInputs(inputs, heavy ? [1, 2] : [4, 1]));
+      const found = await firstThatRuns(run, boundInputs(inputs, effort.batchSizes));
       const { trial, outputs } = found;
       if (differs(outputs, await run(trial.feeds))) {
         return "its outputs change from run to run on the same input, as those of random operators do";
@@ -57,21 +55,12 @@ export async function referenceRuns(
         if (next !== undefined) runs.push(next);
       }
       if (users !== undefined) runs.push(await dataRun(run, users, data ?? ""));
-      return { runs, heavy };
+      return { runs, context, effort };
     });
   } catch (error) {
     if (error instanceof CannotRun) return error.message;
     throw error;
   }
-}
-
-function isHeavy(graph: Graph, inputs: readonly OpenInput[]): boolean {
-  let bytes = 0;
-  for (const tensor of graph.initializers.values()) bytes += tensor.data.byteLength;
-  const elements = inputs.map(({ sizes }) =>
-    elementCount(sizes.map((size) => (typeof size === "number" ? size : 1))),
-  );
-  return bytes > HEAVY_WEIGHT_BYTES || elements.some((count) => count > HEAVY_INPUT_ELEMENTS);
 }
 
 interface Found extends ReferenceRun {

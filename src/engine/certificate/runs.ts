@@ -13,6 +13,7 @@ export class CannotRun extends Error {
 export interface RunContext {
   readonly runtime: Runtime;
   readonly signal: AbortSignal | undefined;
+  readonly threads: number | undefined;
   /** Called after each run. */
   readonly onRun: () => void;
 }
@@ -52,7 +53,9 @@ async function load(context: RunContext, graph: Graph): Promise<Session> {
     if (error instanceof InputError) throw new CannotRun(error.message);
     throw error;
   }
-  return context.runtime.createSession(bytes, { optimization: "disabled" }).catch(refuse);
+  const threads = context.threads === undefined ? {} : { threads: context.threads };
+  const options = { optimization: "disabled", ...threads } as const;
+  return context.runtime.createSession(bytes, options).catch(refuse);
 }
 
 function refuse(error: unknown): never {

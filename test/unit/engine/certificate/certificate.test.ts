@@ -1,0 +1,166 @@
+import { describe, expect, test } from "vitest";
+import { certify } from "../../../../src/engine/certificate/certificate.ts";
+import { compareModels } from "../../../../src/engine/certificate/compare-models.ts";
+import { Cancelled } from "../../../../src/engine/context.ts";
+import { readModel } from "../../../../src/formats/onnx/read.ts";
+import { GraphBuilder, makeNode, makeValueInfo } from "../../../../src/graph/builder.ts";
+import { DataType } from "../../../../src/graph/data-type.ts";
+import type { Graph } from "../../../../src/graph/graph.ts";
+import { float32Tensor } from "../../../../src/graph/tensor.ts";
+import { foldBatchNorm } from "../../../../src/passes/fold-batch-norm.ts";
+import type { ProgressNotification } from "../../../../src/protocol/engine.ts";
+import { loadRuntime } from "../../../../src/runtime/onnx-runtime.ts";
+import { convModel, randomConfiguration } from "../../passes/conv-models.ts";
+
+const runtime = await loadRuntime();
+
+const load = (path: string) => readModel(new URL(`../../../../${path}`, import.meta.url).pathname);
+
+/** y = factor·x, element by element, with an optional second operator behind it. */
+function scaling(factor: number, options: { output?: string; last?: string } = {}): Graph {
+  const builder = new GraphBuilder(["x"]);
+  const { output = "y", last } = options;
+  const constant = builder.addInitializer(float32Tensor("factor", [1], [factor]));
+  builder.nodes.push(makeNode("Mul", ["x", constant], [last === undefined ? output : "m"]));
+  if (last !== undefined) builder.nodes.push(makeNode(last, ["m"], [output]));
+  const type = DataType.FLOAT;
+  const info = (name: string) => makeValueInfo(name, type, ["batch", 5]);
+  return builder.build("scaling", [info("x")], [info(output)], 17);
+}
+
+describe("certify", () => {
+  test("names the inputs it tried and says the largest difference", async () => {
+    const before = convModel(randomConfiguration(3));
+    const { graph: after, siteOutputs } = foldBatchNorm.apply(before, undefined, {});
+    const certificate = await certify({ before, after, siteOutputs, runtime });
+    expect(certificate.inputs).toEqual([
+      "standard normal, seed 1",
+      "uniform 0 to 1, seed 2",
+      "ramp -1 to 1",
+      "zeros",
+      "constant 1000",
+      "constant -1000",
+    ]);
+    expect(certificate.sentence).toMatch(
+      /^Same function: largest difference \d(\.\d)?e-\d of the output's scale on 6 inputs\.$/,
+    );
+    expect(certificate.outputs.map((output) => output.name)).toEqual(["bn_out"]);
+    expect(certificate.sites?.map((site) => site.name)).toEqual(["bn"]);
+  });
+
+  test("is the same every time", async () => {
+    const before = convModel(randomConfiguration(4));
+    const { graph: after, siteOutputs } = foldBatchNorm.apply(before, undefined, {});
+    const request = { before, after, siteOutputs, runtime };
+    expect(await certify(request)).toEqual(await certify(request));
+  });
+
+  test("tries the user's data", async () => {
+    const before = await load("media/samples/digits-cnn.onnx");
+    const { graph: after, siteOutputs } = foldBatchNorm.apply(before, undefined, {});
+    const certificate = await certify({ before, after, siteOutputs, runtime, data: "digits" });
+    expect(certificate.pass).toBe(true);
+    expect(certificate.inputs.at(-1)).toBe("data digits");
+  });
+
+  test("data that does not fit is refused", async () => {
+    const before = convModel(randomConfiguration(3));
+    const request = certify({ before, after: before, runtime, data: "digits" });
+    await expect(request).rejects.toThrow("a sample has 64 numbers");
+  });
+
+  test.each(["bfloat16", "double", "opset1", "custom-operator"])(
+    "a model that the runtime cannot run is not checked: %s",
+    async (name) => {
+      const before = await load(`test/fixtures/onnx/${name}.onnx`);
+      const { graph: after, siteOutputs } = foldBatchNorm.apply(before, undefined, {});
+      const certificate = await certify({ before, after, siteOutputs, runtime });
+      expect(certificate.pass).toBe(false);
+      expect(certificate.sentence).toMatch(
+        /^Not checked: ONNX Runtime cannot run the original model \(.*\)\.$/,
+      );
+    },
+  );
+
+  test("a changed model that does not run is not checked either", async () => {
+    const before = scaling(2);
+    const after = { ...before, nodes: [makeNode("Mystery", ["x"], ["y"])] };
+    const certificate = await certify({ before, after, runtime });
+    expect(certificate.sentence).toMatch(/^Not checked: ONNX Runtime cannot run the changed model/);
+  });
+
+  test("a model with random operators has no one answer to compare with", async () => {
+    const before = scaling(2, { last: "RandomNormalLike" });
+    const certificate = await certify({ before, after: before, runtime });
+    expect(certificate.sentence).toContain("its outputs change from run to run");
+  });
+
+  test("NaN equals NaN at the same place only", async () => {
+    const before = scaling(2, { last: "Sqrt" });
+    expect((await certify({ before, after: before, runtime })).pass).toBe(true);
+    const finite = { ...before, nodes: [before.nodes[0], makeNode("Abs", ["m"], ["y"])] } as Graph;
+    const certificate = await certify({ before, after: finite, runtime });
+    expect(certificate.sentence).toContain("is NaN or infinite in one model only");
+  });
+
+  test("can be cancelled, and reports progress up to the end", async () => {
+    const before = scaling(2);
+    const progress: ProgressNotification[] = [];
+    const onProgress = (each: ProgressNotification) => progress.push(each);
+    await certify({ before, after: before, runtime, onProgress });
+    expect(progress.at(-1)?.fraction).toBe(1);
+    const signal = AbortSignal.abort();
+    await expect(certify({ before, after: before, runtime, signal })).rejects.toThrow(Cancelled);
+    const controller = new AbortController();
+    const late = certify({
+      before,
+      after: before,
+      runtime,
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await expect(late).rejects.toThrow(Cancelled);
+  });
+});
+
+describe("compareModels", () => {
+  test("the same function under another output name", async () => {
+    const a = scaling(3);
+    const b = scaling(3, { output: "z" });
+    const certificate = await compareModels({ a, b, runtime });
+    expect(certificate.sentence).toBe("Same function: no difference at all on 6 inputs.");
+  });
+
+  test("another function", async () => {
+    const certificate = await compareModels({ a: scaling(3), b: scaling(3.001), runtime });
+    expect(certificate.pass).toBe(false);
+    expect(certificate.sentence).toMatch(/^Not the same function: output y differs by 0\.00033 /);
+  });
+
+  test("two labels for one function agree only when equal", async () => {
+    const a = scaling(3, { last: "Sign" });
+    const b = scaling(-3, { last: "Sign" });
+    expect((await compareModels({ a, b: a, runtime })).pass).toBe(true);
+    expect((await compareModels({ a, b, runtime })).pass).toBe(false);
+  });
+
+  test("different signatures are named", async () => {
+    const a = scaling(3);
+    const b = { ...a, outputs: [...a.outputs, makeValueInfo("x", DataType.FLOAT, [1])] };
+    const certificate = await compareModels({ a, b, runtime });
+    expect(certificate.sentence).toBe(
+      "Not the same function: the first model has 1 output, the second 2 outputs.",
+    );
+    const double = { ...a, inputs: [makeValueInfo("x", DataType.DOUBLE, ["batch", 5])] };
+    expect((await compareModels({ a, b: double, runtime })).sentence).toBe(
+      "Not the same function: input x is float32 in the first model and float64 in the second.",
+    );
+  });
+
+  test("a folded file equals the file it came from", async () => {
+    const a = await load("media/samples/narrow-resnet.onnx");
+    const b = foldBatchNorm.apply(a, undefined, {}).graph;
+    expect((await compareModels({ a, b, runtime })).sentence).toMatch(/^Same function/);
+    expect((await compareModels({ a: b, b: a, runtime })).sentence).toMatch(/^Same function/);
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import { makeNode } from "../../../src/graph/builder.ts";
+import { constantValue, isOverridable } from "../../../src/graph/constants.ts";
+import { readNumbers } from "../../../src/graph/numbers.ts";
+import { graphOf } from "./small-graphs.ts";
+
+describe("constantValue", () => {
+  test.each([
+    [{ value_float: { float: 2.5 } }, [], [2.5]],
+    [{ value_floats: { floats: [1, 2] } }, [2], [1, 2]],
+    [{ value_int: { int: 7 } }, [], [7]],
+    [{ value_ints: { ints: [3, 4, 5] } }, [3], [3, 4, 5]],
+  ])("a Constant of %o", (attributes, dims, values) => {
+    const graph = graphOf([makeNode("Constant", [], ["c"], { attributes })]);
+    const tensor = constantValue(graph, "c");
+    expect(tensor?.name).toBe("c");
+    expect(tensor?.dims).toEqual(dims);
+    expect(tensor && readNumbers(tensor)).toEqual(values);
+  });
+
+  test("an initializer behind Identity nodes keeps its own name", () => {
+    const chain = [makeNode("Identity", ["w"], ["a"]), makeNode("Identity", ["a"], ["b"])];
+    expect(constantValue(graphOf(chain, { initializers: ["w"] }), "b")?.name).toBe("w");
+  });
+
+  test("inputs, computed values and cycles are no constants", () => {
+    const cycle = [makeNode("Identity", ["b"], ["a"]), makeNode("Identity", ["a"], ["b"])];
+    const graph = graphOf([...cycle, makeNode("Relu", ["x"], ["r"])]);
+    for (const name of ["x", "r", "a", "missing", ""]) {
+      expect(constantValue(graph, name)).toBeUndefined();
+    }
+  });
+
+  test("an initializer that is an input is a default from IR version 4 on", () => {
+    const options = { initializers: ["w"], inputs: ["x", "w"] };
+    const newer = graphOf([], { ...options, irVersion: 4 });
+    const older = graphOf([], { ...options, irVersion: 3 });
+    expect([isOverridable(newer, "w"), constantValue(newer, "w")]).toEqual([true, undefined]);
+    expect([isOverridable(older, "w"), constantValue(older, "w")?.name]).toEqual([false, "w"]);
+  });
+});
