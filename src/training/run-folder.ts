@@ -1,7 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { saveModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -31,7 +30,9 @@ export class RunFolder {
     now = new Date(),
   ): Promise<RunFolder> {
     const path = await newFolder(runsFolder, `${safeName(modelName)}-${timestamp(now)}`);
-    await writeFileAtomic(join(path, "config.json"), `${JSON.stringify(config, undefined, 2)}\n`);
+    const temporary = join(path, "config.json.tmp");
+    await writeFile(temporary, `${JSON.stringify(config, undefined, 2)}\n`, { flush: true });
+    await rename(temporary, join(path, "config.json"));
     return new RunFolder(path, openSync(join(path, "metrics.jsonl"), "a"));
   }
 

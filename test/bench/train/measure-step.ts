@@ -1,0 +1,70 @@
+import type { Batch } from "../../../src/data/batches.ts";
+import { seededRandom } from "../../../src/data/random.ts";
+import { readModel } from "../../../src/formats/onnx/read.ts";
+import { elementCount } from "../../../src/graph/tensor.ts";
+import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
+import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
+import { lossValue, sampleInput } from "../../../src/training/forward-part.ts";
+import { initialValues, trainableParameters } from "../../../src/training/parameters.ts";
+import { buildStepGraph } from "../../../src/training/step-graph.ts";
+import { StepSession } from "../../../src/training/step-session.ts";
+
+const WARM_UP = 10;
+
+export interface Measurement {
+  readonly medianMs: number;
+  readonly minMs: number;
+  readonly nodes: number;
+}
+
+/** Times our training step on random data: forward, cross-entropy, gradients, Adam, no statistics. */
+export async function measureStep(
+  model: string,
+  options: { readonly batch: number; readonly threads: number; readonly steps: number },
+): Promise<Measurement> {
+  const graph = await readModel(model);
+  const { name: input, sampleShape } = sampleInput(graph);
+  const inputShape = [options.batch, ...sampleShape.map((size) => size ?? 1)];
+  const config = { ...DEFAULT_TRAINING_CONFIG, threads: options.threads };
+  const parameters = trainableParameters(graph).map((parameter) => parameter.name);
+  const stepGraph = buildStepGraph({
+    graph,
+    input,
+    inputShape,
+    lossValue: lossValue(graph, "cross-entropy"),
+    parameters,
+    penalized: new Set(),
+    config,
+    watched: [],
+  });
+  const weights = stepGraph.state.filter((tensor) => tensor.kind !== "slot");
+  const initial = initialValues(
+    graph,
+    weights.map((tensor) => tensor.name),
+  );
+  const session = await StepSession.create(await loadRuntime(), stepGraph, { config, initial });
+  const batch = randomBatch(options.batch, elementCount(inputShape));
+  const milliseconds: number[] = [];
+  for (let step = 0; step < WARM_UP + options.steps; step++) {
+    const start = performance.now();
+    await session.run(batch, config.optimizer.learningRate, false);
+    milliseconds.push(performance.now() - start);
+  }
+  await session.release();
+  const measured = milliseconds.slice(WARM_UP).sort((a, b) => a - b);
+  return {
+    medianMs: measured[Math.floor(measured.length / 2)] ?? Number.NaN,
+    minMs: measured[0] ?? Number.NaN,
+    nodes: stepGraph.graph.nodes.length,
+  };
+}
+
+function randomBatch(size: number, length: number): Batch {
+  const random = seededRandom(0);
+  return {
+    size,
+    features: Float32Array.from({ length }, () => random.normal()),
+    labels: BigInt64Array.from({ length: size }, () => BigInt(random.below(10))),
+    values: new Float32Array(0),
+  };
+}
