@@ -49,7 +49,8 @@ function draw(chart: Chart<"line">, annotation: Annotation, palette: Palette) {
     ctx.moveTo(x, chartArea.top);
     ctx.lineTo(x, chartArea.bottom);
     ctx.stroke();
-    label(ctx, annotation.label, textX, chartArea.top + 12, palette);
+    const textY = curvesEndHigh(chart) ? chartArea.bottom - 8 : chartArea.top + 12;
+    label(ctx, annotation.label, textX, textY, palette);
   } else {
     const y = yScale.getPixelForValue(annotation.y);
     ctx.lineWidth = 2;
@@ -60,6 +61,15 @@ function draw(chart: Chart<"line">, annotation: Annotation, palette: Palette) {
     label(ctx, annotation.label, textX, above ? y - 9 : y + 18, palette);
   }
   ctx.restore();
+}
+
+/** A label at the top would lie on curves that end there, as those of accuracy do. */
+function curvesEndHigh(chart: Chart<"line">): boolean {
+  const { top, height } = chart.chartArea;
+  return chart.data.datasets.some((_, index) => {
+    const y = chart.getDatasetMeta(index).data.at(-1)?.y;
+    return y !== undefined && y < top + height / 4;
+  });
 }
 
 /** A halo of the background keeps a word legible where a curve runs behind it. */

@@ -13,6 +13,8 @@ export function axisLook(palette: Palette, title: string) {
       font,
       maxRotation: 0,
       autoSkipPadding: 12,
+      // An end of the axis that is no round number would crowd its neighbour.
+      includeBounds: false,
       callback: (value: string | number) => decimal(Number(value), 3),
     },
     grid: { color: translucent(palette.lines, palette.highContrast ? 0.6 : 0.3), tickLength: 4 },

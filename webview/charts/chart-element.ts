@@ -39,22 +39,30 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
         flex-wrap: wrap;
         align-items: center;
         gap: 2px 10px;
-        min-height: 24px;
+        min-height: 28px;
+        position: relative;
+        padding-right: 28px;
       }
-      figcaption > h3 {
+      figcaption > .heading {
         flex: 0 1 auto;
       }
       .legend {
         display: flex;
         gap: 2px;
-        flex: 1 1 auto;
+        flex: 0 1 auto;
+      }
+      slot[name="controls"] {
+        display: block;
+        margin-left: auto;
       }
       normlens-menu-button {
-        margin-left: auto;
+        position: absolute;
+        top: 3px;
+        right: 0;
       }
       .plot {
         position: relative;
-        flex: 1;
+        flex: none;
         height: var(--plot-height, 200px);
         min-height: 60px;
         min-width: 0;
@@ -82,6 +90,7 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
 
   /** What stands there before there is anything to draw. */
   @property() empty = "Nothing to show yet";
+  @property({ type: Number }) headingLevel = 2;
   @query("canvas") private canvas!: HTMLCanvasElement | null;
   @state() private asTable = false;
   @state() protected spoken = "";
@@ -104,7 +113,14 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
   override render() {
     return html`<figure>
       <figcaption>
-        <h3 class="heading clip" title=${this.heading}>${this.heading}</h3>
+        <div
+          class="heading clip"
+          role="heading"
+          aria-level=${this.headingLevel}
+          title=${this.heading}
+        >
+          ${this.heading}
+        </div>
         ${this.legend()}<slot name="controls"></slot>
         <normlens-menu-button
           label=${`${this.heading}: more actions`}

@@ -35,6 +35,9 @@ Chart.register(
 /** Beyond this many points their markers would hide the line. */
 const MARKED_POINTS = 40;
 
+/** Beyond this many, a noisy line drawn thick would be a block. */
+const DENSE_POINTS = 300;
+
 /** Curves with their own x, a legend for keys, and a pointer shared with the other charts. */
 @customElement("normlens-line-chart")
 export class LineChart extends ChartElement<"line", LinePoint> {
@@ -99,6 +102,7 @@ export class LineChart extends ChartElement<"line", LinePoint> {
       ...(min === undefined ? {} : { min }),
       ...(max === undefined ? {} : { max }),
     });
+    const x = axisLook(palette, this.compact ? "" : model.xName);
     return {
       type: "line",
       data: { datasets: model.series.map((series, index) => this.lineOf(series, index, palette)) },
@@ -113,7 +117,9 @@ export class LineChart extends ChartElement<"line", LinePoint> {
           x: {
             type: "linear",
             ...range(xMin, xMax),
-            ...axisLook(palette, this.compact ? "" : model.xName),
+            ...x,
+            // Epochs and steps are counted, not measured.
+            ticks: { ...x.ticks, precision: 0 },
           },
           y: {
             type: model.logarithmic ? "logarithmic" : "linear",
@@ -157,13 +163,15 @@ export class LineChart extends ChartElement<"line", LinePoint> {
       hidden: this.hiddenSeries.has(series.id),
       borderColor: series.faint ? translucent(color, 0.35) : color,
       backgroundColor: series.fillTo === undefined ? color : translucent(color, 0.2),
-      borderWidth: series.faint ? 1 : 1.75,
+      borderWidth: series.faint || series.points.length > DENSE_POINTS ? 1 : 1.75,
       borderDash: series.dashed ? [5, 3] : [],
       pointStyle: series.marker === "triangle" ? "triangle" : "circle",
       pointRadius: marked ? 2.5 : 0,
       pointHoverRadius: series.faint ? 0 : 4,
       fill: target < 0 ? false : target,
       spanGaps: false,
+      // Markers at the ends of the axis stay whole.
+      clip: 6,
       order: index,
     };
   }

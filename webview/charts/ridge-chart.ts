@@ -139,8 +139,10 @@ export class RidgeChart extends ChartElement<"line", LinePoint> {
             bottom - 1,
             yScale.getPixelForValue(-row.epoch + this.height(share)),
           );
-          chart.ctx.fillStyle = row.epoch === this.selectedEpoch ? palette.yellow : palette.red;
+          chart.ctx.fillStyle = translucent(palette.background, 0.75);
+          chart.ctx.strokeStyle = row.epoch === this.selectedEpoch ? palette.yellow : palette.red;
           chart.ctx.fillRect(left, top, right - left, bottom - top);
+          chart.ctx.strokeRect(left, top, right - left, bottom - top);
         };
         chart.ctx.save();
         for (const row of this.model.rows) {

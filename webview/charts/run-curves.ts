@@ -25,14 +25,13 @@ export function lossCurves(run: RunState, options: CurveOptions): LineModel {
 }
 
 export function accuracyCurves(run: RunState, options: CurveOptions): LineModel {
-  const model = curves(
+  return curves(
     run,
     "Accuracy",
     { ...options, logarithmic: false },
     (epoch) => epoch.trainAccuracy,
     (epoch) => epoch.validationAccuracy,
   );
-  return model;
 }
 
 function curves(
@@ -82,6 +81,7 @@ function curves(
     series: [...shown, ...behind].filter((series) => series.points.length > 0),
     annotations: annotations(run, validationShown),
     logarithmic: options.logarithmic,
+    xRange: [1, Math.max(run.stop === undefined ? 10 : 2, run.epochs.length)],
   };
 }
 

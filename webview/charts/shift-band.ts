@@ -1,7 +1,7 @@
 import { counted, decimal } from "../elements/format.ts";
 import type { RunState } from "../train/run-state.ts";
 import { decimate } from "./decimate.ts";
-import type { LineModel } from "./model.ts";
+import type { LineModel, LineSeries } from "./model.ts";
 
 /** More points than a chart has pixels only cost time. */
 const DRAWN_POINTS = 1200;
@@ -10,8 +10,14 @@ const DRAWN_POINTS = 1200;
 export function shiftBand(run: RunState, value: string, limit = DRAWN_POINTS): LineModel {
   const all = run.percentiles.get(value) ?? [];
   const points = decimate(all, limit, (point) => point.p50);
-  const series = (key: "p15" | "p50" | "p85") =>
-    points.map((point) => ({ x: point.step, y: point[key] }));
+  const line = (id: "p15" | "p50" | "p85", name: string): LineSeries => ({
+    id,
+    name,
+    color: "blue",
+    dashed: false,
+    marker: "none",
+    points: points.map((point) => ({ x: point.step, y: point[id] })),
+  });
   const [first, last] = [all[0], all.at(-1)];
   return {
     title: value,
@@ -25,31 +31,9 @@ export function shiftBand(run: RunState, value: string, limit = DRAWN_POINTS): L
     xName: "Step",
     yName: value,
     series: [
-      {
-        id: "p50",
-        name: "50th percentile",
-        color: "blue",
-        dashed: false,
-        marker: "none",
-        points: series("p50"),
-      },
-      {
-        id: "p85",
-        name: "85th percentile",
-        color: "blue",
-        dashed: true,
-        marker: "none",
-        points: series("p85"),
-        fillTo: "p15",
-      },
-      {
-        id: "p15",
-        name: "15th percentile",
-        color: "blue",
-        dashed: true,
-        marker: "none",
-        points: series("p15"),
-      },
+      { ...line("p85", "p85"), dashed: true, fillTo: "p15" },
+      line("p50", "p50"),
+      { ...line("p15", "p15"), dashed: true },
     ],
     annotations: [],
     logarithmic: false,

@@ -19,6 +19,10 @@ export class AffineTable extends LitElement {
         display: block;
         padding: 4px 12px 8px;
       }
+      .formula {
+        font: inherit;
+        font-weight: 600;
+      }
       p {
         line-height: 22px;
         font-variant-numeric: tabular-nums;
@@ -66,7 +70,7 @@ export class AffineTable extends LitElement {
   override render() {
     const { scale, shift } = this.affine;
     const { first, end } = rowWindow(this.scrolled, HEIGHT, ROW, scale.length);
-    return html`<h3 class="heading">y = scale · x + shift</h3>
+    return html`<h3 class="formula">y = scale · x + shift</h3>
       <p>scale ∈ ${range(scale)} &ensp; shift ∈ ${range(shift)}</p>
       <div
         class="scroller"

@@ -88,9 +88,7 @@ export class CertificateView extends LitElement {
               : this.differences("Changed places", certificate.sites)
           }
           <h3>Inputs tried</h3>
-          <ul>
-            ${certificate.inputs.map((input) => html`<li>${input}</li>`)}
-          </ul>
+          <p>${certificate.inputs.join(", ")}</p>
         </div>
       </details>`;
   }

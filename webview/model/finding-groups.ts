@@ -42,6 +42,12 @@ const FIXABLE: Readonly<Record<string, Phrase>> = {
   },
 };
 
+/** The same for findings without a fix: what is told of many at once. */
+const UNFIXABLE: Readonly<Record<string, (many: number) => string>> = {
+  "fold-batch-norm": (many) => `${counted(many, "BatchNormalization node")} cannot be folded`,
+  "strip-dropout": (many) => `${counted(many, "Dropout node")} cannot be removed`,
+};
+
 const GRAVITY: Readonly<Record<Severity, number>> = { error: 0, warning: 1, information: 2 };
 
 /** Grouped by rule, severity and whether there is a fix; the gravest first, then what can be done. */
@@ -68,7 +74,10 @@ function describe(key: string, findings: readonly Finding[]): FindingGroup {
   const many = findings.length;
   const alone = many === 1 ? `${first.node}: ${first.message}` : undefined;
   if (first.fix === undefined) {
-    const sentence = alone ?? `${count(many)} × ${first.rule.replaceAll("-", " ")}`;
+    const sentence =
+      alone ??
+      UNFIXABLE[first.rule]?.(many) ??
+      `${count(many)} × ${first.rule.replaceAll("-", " ")}`;
     return { key, severity, sentence, findings };
   }
   const phrase = FIXABLE[first.fix.pass];

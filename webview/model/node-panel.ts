@@ -76,7 +76,7 @@ export class NodePanel extends LitElement {
         </h2>
         <vscode-textfield
           placeholder="Search"
-          label="Search nodes by name, operator or shape"
+          .label=${"Search nodes by name, operator or shape"}
           .value=${this.filter.search}
           @input=${() => this.change({ search: this.search.value })}
           @keydown=${this.onSearchKey}

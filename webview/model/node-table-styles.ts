@@ -25,7 +25,7 @@ export const nodeTableStyles = css`
     display: grid;
     grid-template-columns:
       48px minmax(90px, 3fr) 24px minmax(80px, 1.6fr) minmax(80px, 1.4fr)
-      minmax(64px, 0.8fr);
+      minmax(84px, 0.8fr);
     gap: 0 8px;
     height: ${height};
     line-height: ${height};
@@ -95,7 +95,7 @@ export const nodeTableStyles = css`
   }
   @container (max-width: 520px) {
     .row {
-      grid-template-columns: minmax(90px, 3fr) 24px minmax(70px, 1.5fr) 64px;
+      grid-template-columns: minmax(90px, 3fr) 24px minmax(70px, 1.5fr) 84px;
       padding-left: 8px;
     }
     .index,

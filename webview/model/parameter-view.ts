@@ -48,6 +48,7 @@ export class ParameterView extends LitElement {
       statistics === undefined
         ? html`<h3 class="heading">${parameter.role}</h3>`
         : html`<normlens-histogram-chart
+              .headingLevel=${3}
               .model=${valueHistogram(parameter.role, statistics)}
             ></normlens-histogram-chart>`
     }

@@ -31,7 +31,7 @@ export class OutcomeLine extends LitElement {
         flex-wrap: wrap;
         align-items: center;
         gap: 4px 12px;
-        min-height: 36px;
+        min-height: 44px;
         padding: 4px 12px;
         border-top: 1px solid var(--line);
         border-bottom: 1px solid var(--line);

@@ -113,7 +113,7 @@ export class SetupField extends LitElement {
 
   private textfield() {
     return html`<vscode-textfield
-      label=${this.field.label}
+      .label=${this.field.label}
       .value=${this.value}
       ?invalid=${this.mistake !== ""}
       ?disabled=${this.disabled}

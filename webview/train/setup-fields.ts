@@ -39,7 +39,7 @@ const stopping = (draft: Readonly<Record<string, string>>) => draft.earlyStoppin
 export const FIELDS = {
   data: {
     section: "data",
-    label: "Data",
+    label: "Data set",
     kind: "data",
     help: "“digits” is the built-in set of 1,797 handwritten digits; or choose a file or folder.",
   },

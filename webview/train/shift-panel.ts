@@ -30,7 +30,7 @@ export class ShiftPanel extends LitElement {
         flex-wrap: wrap;
         align-items: center;
         gap: 2px 10px;
-        min-height: 24px;
+        min-height: 28px;
       }
       .small {
         display: grid;
@@ -38,6 +38,8 @@ export class ShiftPanel extends LitElement {
         gap: 4px 12px;
         max-height: calc(var(--plot-height) + 40px);
         overflow-y: auto;
+      }
+      .small > * {
         --plot-height: 96px;
       }
     `,
@@ -53,7 +55,7 @@ export class ShiftPanel extends LitElement {
     const steps = this.run.start?.stepsPerEpoch ?? 1;
     if (this.layer === ALL_LAYERS && known.length > 0) {
       return html`<div class="bar">
-          <h3 class="heading">Covariate shift</h3>
+          <h2 class="heading">Covariate shift</h2>
           ${this.select(known, ALL_LAYERS)}
         </div>
         <div class="small" tabindex="0" role="region" aria-label="Covariate shift of all layers">
@@ -61,6 +63,7 @@ export class ShiftPanel extends LitElement {
             (name) =>
               html`<normlens-line-chart
                 compact
+                .headingLevel=${3}
                 .model=${shiftBand(this.run, name, 200)}
                 .hoverLink=${this.hoverLink}
                 .xPerEpoch=${steps}

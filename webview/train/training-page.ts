@@ -51,7 +51,8 @@ export class TrainingPage extends LitElement {
   @state() private kept: KeptState = {
     draft: draftOf(DEFAULT_TRAINING_CONFIG),
     setupOpen: true,
-    sections: ["data", "training", "optimizer"],
+    // In a narrow pane the charts stand below the form, which therefore starts short.
+    sections: window.innerWidth > 720 ? ["data", "training", "optimizer"] : [],
     look: { logarithmic: false, smoothing: 0 },
     activationLayer: "",
     shiftLayer: "",

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
+import { checkDraft, draftOf } from "../../../webview/train/config-draft.ts";
+import type { Draft } from "../../../webview/train/setup-fields.ts";
+
+const draft = draftOf(DEFAULT_TRAINING_CONFIG);
+const check = (part: Partial<Draft>) => checkDraft({ ...draft, ...part }, DEFAULT_TRAINING_CONFIG);
+
+test("the default configuration comes back from its own texts", () => {
+  expect(check({})).toEqual({ ok: true, config: DEFAULT_TRAINING_CONFIG });
+});
+
+test("every option comes back", () => {
+  const config = {
+    ...DEFAULT_TRAINING_CONFIG,
+    data: "/data/iris.csv",
+    split: { train: 0.7, validation: 0.15, test: 0.15 },
+    optimizer: { ...DEFAULT_TRAINING_CONFIG.optimizer, kind: "sgd" as const, momentum: 0.5 },
+    earlyStopping: {
+      ...DEFAULT_TRAINING_CONFIG.earlyStopping,
+      monitor: "validationAccuracy" as const,
+      direction: "max" as const,
+      baseline: 0.3,
+      stoppingThreshold: 0.99,
+    },
+    statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
+  };
+  expect(checkDraft(draftOf(config), config)).toEqual({ ok: true, config });
+});
+
+describe("a wrong value is told at its field", () => {
+  test.each([
+    [{ batchSize: "0" }, "Must be 1 or more."],
+    [{ batchSize: "3.5" }, "Must be a whole number."],
+    [{ batchSize: "" }, "A number is missing."],
+    [{ learningRate: "0" }, "Must be larger than 0."],
+    [{ learningRate: "0,001" }, "Write 0.001 with a point."],
+    [{ learningRate: "fast" }, "“fast” is not a number."],
+    [{ beta1: "1" }, "Must be smaller than 1."],
+    [{ split: "60/20" }, "Three percentages, for example 60 / 20 / 20."],
+    [{ split: "60/20/30" }, "Adds up to 110, not 100."],
+    [{ split: "100/0/0" }, "Validation needs a share: early stopping and the curves use it."],
+    [{ data: " " }, "Choose a data set, or write digits."],
+    [
+      { loss: "mean-squared-error", monitor: "validationAccuracy" },
+      "Squared error has no accuracy; watch the loss.",
+    ],
+  ] as const)("%o", (part, sentence) => {
+    const checked = check(part);
+    expect(checked.ok).toBe(false);
+    if (!checked.ok) expect(Object.values(checked.errors)).toEqual([sentence]);
+  });
+});
+
+test("a field that is not shown is not checked and keeps its value", () => {
+  const checked = check({ momentum: "nonsense", earlyStopping: "false", patience: "-1" });
+  expect(checked.ok).toBe(true);
+  if (!checked.ok) return;
+  expect(checked.config.optimizer.momentum).toBe(0.9);
+  expect(checked.config.earlyStopping).toMatchObject({ enabled: false, patience: 10 });
+});

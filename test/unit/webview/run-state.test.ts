@@ -1,0 +1,55 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  applyEvents,
+  bestEpoch,
+  NO_RUN,
+  secondsLeft,
+  secondsPerEpoch,
+} from "../../../webview/train/run-state.ts";
+import { trainingRun } from "../../vscode/pages/fixtures/training-run.ts";
+
+const events = trainingRun(6, "earlyStopping");
+
+test("the same events in any batches give the same state", () => {
+  const whole = applyEvents(NO_RUN, events);
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: events.length }), { maxLength: 6 }), (cuts) => {
+      const bounds = [0, ...cuts.sort((a, b) => a - b), events.length];
+      let state = NO_RUN;
+      for (let part = 1; part < bounds.length; part++) {
+        state = applyEvents(state, events.slice(bounds[part - 1], bounds[part]));
+      }
+      expect(state).toEqual(whole);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("earlier states stay as they were", () => {
+  const early = applyEvents(NO_RUN, events.slice(0, 10));
+  const copy = structuredClone(early);
+  applyEvents(early, events.slice(10));
+  expect(early).toEqual(copy);
+  expect(NO_RUN.steps).toEqual([]);
+  expect(NO_RUN.percentiles.size).toBe(0);
+});
+
+test("a new start forgets the run before", () => {
+  const again = applyEvents(applyEvents(NO_RUN, events), events.slice(0, 3));
+  expect(again).toEqual(applyEvents(NO_RUN, events.slice(0, 3)));
+});
+
+test("the best epoch is the run's own word", () => {
+  const state = applyEvents(NO_RUN, events);
+  expect(bestEpoch(state)).toBe(state.stop?.bestEpoch);
+  expect(bestEpoch(NO_RUN)).toBeUndefined();
+});
+
+test("time left follows the median epoch and ends with the run", () => {
+  const running = applyEvents(NO_RUN, trainingRun(4));
+  expect(secondsPerEpoch(running)).toBe(0.8);
+  expect(secondsLeft(running)).toBeCloseTo(0.8 * 96);
+  expect(secondsLeft(applyEvents(NO_RUN, events))).toBeUndefined();
+  expect(secondsLeft(NO_RUN)).toBeUndefined();
+});

@@ -1,0 +1,202 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
+import type { TrainingEvent } from "../../../src/protocol/training.ts";
+import type { RunStatus } from "../../../src/protocol/training-page.ts";
+import {
+  accessibilityViolations,
+  launchBrowser,
+  type OpenOptions,
+  openPage,
+  scrollsSideways,
+  settle,
+  THEME_NAMES,
+} from "./fixtures/open-page.ts";
+import { trainingRun } from "./fixtures/training-run.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+async function openTraining(
+  status: RunStatus,
+  events: readonly TrainingEvent[],
+  options: Omit<OpenOptions, "page"> & { readonly message?: string } = {},
+) {
+  const opened = await openPage(browser, { page: "train", width: 1400, height: 900, ...options });
+  await opened.send({
+    type: "init",
+    modelPath: "/models/digits-cnn.onnx",
+    fileName: "digits-cnn.onnx",
+    config: DEFAULT_TRAINING_CONFIG,
+    status,
+    events,
+    ...(options.message === undefined ? {} : { message: options.message }),
+  });
+  return opened;
+}
+
+describe("the training page", () => {
+  test.each(THEME_NAMES)("has no accessibility violation in the theme %s", async (theme) => {
+    const opened = await openTraining("finished", trainingRun(27, "earlyStopping"), { theme });
+    await opened.screenshot(`train-finished-${theme}`);
+    // Before the checker runs: it copies style sheets, of which the policy complains.
+    expect(opened.complaints).toEqual([]);
+    expect(await accessibilityViolations(opened.page)).toEqual([]);
+    await opened.page.context().close();
+  });
+
+  test("starts with the form's configuration and marks what is wrong before", async () => {
+    const opened = await openTraining("idle", []);
+    const { page, sent } = opened;
+    await opened.screenshot("train-idle");
+    const batch = page.getByRole("textbox", { name: "Batch size" });
+    await batch.fill("0");
+    await settle(page);
+    await page.getByText("Must be 1 or more.").waitFor();
+    expect(await batch.getAttribute("aria-invalid")).toBe("true");
+    await opened.screenshot("train-invalid");
+    expect(await accessibilityViolations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Start" }).click({ force: true });
+    expect((await sent()).some((message) => message.type === "start")).toBe(false);
+    await batch.fill("64");
+    await settle(page);
+    await page.getByRole("button", { name: "Start" }).click();
+    expect((await sent()).at(-1)).toEqual({
+      type: "start",
+      config: { ...DEFAULT_TRAINING_CONFIG, batchSize: 64 },
+    });
+    await page.context().close();
+  });
+
+  test.each([
+    ["running", undefined],
+    ["paused", undefined],
+    ["diverged", "diverged"],
+    ["cancelled", "cancelled"],
+  ] as const)("shows the state %s with a next step", async (name, end) => {
+    const status = end === undefined ? (name as RunStatus) : "finished";
+    const opened = await openTraining(status, trainingRun(23, end));
+    await opened.screenshot(`train-${name}`);
+    expect(await accessibilityViolations(opened.page)).toEqual([]);
+    await opened.page.context().close();
+  });
+
+  test("shows a failed start", async () => {
+    const message = "digits.csv, column label: “seven” is not a number.";
+    const opened = await openTraining("failed", [], { message });
+    await opened.screenshot("train-failed");
+    await opened.page.getByText(message).waitFor();
+    await opened.page.context().close();
+  });
+
+  test("draws on while events come, and pauses and stops", async () => {
+    const all = trainingRun(27, "earlyStopping");
+    const opened = await openTraining("running", all.slice(0, 300));
+    const { page, send, sent } = opened;
+    await page.getByRole("button", { name: "Pause" }).click();
+    expect((await sent()).at(-1)).toEqual({ type: "pause" });
+    await send({ type: "events", events: all.slice(300) }, { type: "status", status: "finished" });
+    const label = await page.getByRole("img", { name: /^Loss over/ }).getAttribute("aria-label");
+    expect(label).toContain("Loss over 27 epochs");
+    expect(label).toContain("stopped after epoch 27");
+    await page.getByRole("button", { name: "Save model…" }).click();
+    expect((await sent()).at(-1)).toEqual({ type: "saveModel" });
+    await page.getByRole("button", { name: "Export report" }).click();
+    const report = (await sent()).at(-1) as unknown as {
+      charts: { image: string; title: string }[];
+    };
+    expect(report.charts.map((chart) => chart.title)).toEqual([
+      "Loss",
+      "Accuracy",
+      "Activations",
+      "Covariate shift",
+    ]);
+    expect(report.charts.every((chart) => chart.image.startsWith("data:image/png"))).toBe(true);
+    await page.context().close();
+  });
+
+  test("shows, copies and saves the numbers of a chart", async () => {
+    const opened = await openTraining("finished", trainingRun(5, "maxEpochs"));
+    const { page, sent } = opened;
+    const menu = page.getByRole("button", { name: "Loss: more actions" });
+    await menu.focus();
+    await page.keyboard.press("Enter");
+    await opened.screenshot("train-menu");
+    await page.keyboard.press("Enter");
+    await settle(page);
+    expect(await page.getByRole("region", { name: "Loss" }).getByRole("row").count()).toBe(6);
+    await opened.screenshot("train-table");
+    expect(await accessibilityViolations(page)).toEqual([]);
+    await menu.click();
+    await page.getByRole("menuitem", { name: "Copy" }).click();
+    await settle(page);
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(copied.split("\n")[0]).toBe("Epoch\tTraining\tValidation");
+    await menu.click();
+    await page.getByRole("menuitem", { name: "Save CSV…" }).click();
+    expect((await sent()).at(-1)).toMatchObject({ type: "saveFile", suggestedName: "loss.csv" });
+    await page.context().close();
+  });
+
+  test("points at the same epoch in every chart, and answers the arrow keys", async () => {
+    const opened = await openTraining("finished", trainingRun(27, "earlyStopping"));
+    const { page } = opened;
+    await page.getByRole("img", { name: /^Loss over/ }).focus();
+    for (let press = 0; press < 9; press++) await page.keyboard.press("ArrowRight");
+    await settle(page);
+    await opened.screenshot("train-hover");
+    expect(await page.locator("normlens-line-chart [aria-live]").first().textContent()).toMatch(
+      /^Epoch 9: /,
+    );
+    await page.context().close();
+  });
+
+  test("toggles a series from the legend and layers by name", async () => {
+    const opened = await openTraining("finished", trainingRun(27, "earlyStopping"));
+    const { page } = opened;
+    const training = page.getByRole("button", { name: "Training" }).first();
+    await training.focus();
+    await page.keyboard.press("Space");
+    await settle(page);
+    expect(await training.getAttribute("aria-pressed")).toBe("false");
+    await page.locator("normlens-shift-panel vscode-single-select").click();
+    await page.getByRole("option", { name: "All layers" }).click();
+    await page.locator("normlens-curves-panel input[type=range]").fill("0.6");
+    await page.locator("normlens-curves-panel vscode-checkbox").click();
+    await settle(page);
+    await opened.screenshot("train-layers");
+    expect(await accessibilityViolations(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  test("keeps the form over a reload and follows a change of theme", async () => {
+    const first = await openTraining("idle", []);
+    await first.page.getByRole("textbox", { name: "Epochs at most" }).fill("12");
+    await first.page.getByRole("button", { name: "Setup" }).click();
+    await settle(first.page);
+    const kept = await first.kept();
+    await first.page.context().close();
+    const second = await openTraining("finished", trainingRun(27, "earlyStopping"), { kept });
+    expect(await second.page.locator("normlens-setup-form").count()).toBe(0);
+    await second.setTheme("light");
+    await second.screenshot("train-theme-changed");
+    await second.page.getByRole("button", { name: "Setup" }).click();
+    const epochs = second.page.getByRole("textbox", { name: "Epochs at most" });
+    expect(await epochs.inputValue()).toBe("12");
+    await second.page.context().close();
+  });
+
+  test.each([400, 2000])("fits a width of %i pixels without scrolling sideways", async (width) => {
+    const events = trainingRun(27, "earlyStopping");
+    const opened = await openTraining("finished", events, {
+      width,
+      height: width === 400 ? 900 : 1100,
+    });
+    await opened.screenshot(`train-${width}`);
+    expect(await scrollsSideways(opened.page)).toBe(false);
+    await opened.page.context().close();
+  });
+});
