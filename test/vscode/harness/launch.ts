@@ -76,6 +76,8 @@ async function start(
     ...process.env,
     // No extension gallery: nothing is looked up on the network.
     EXTENSIONS_GALLERY: "{}",
+    // Where VS Code on Linux puts the sockets that it forgets to remove.
+    XDG_RUNTIME_DIR: home,
     ...options.environment,
   });
   let output = "";
