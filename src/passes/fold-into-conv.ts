@@ -7,9 +7,10 @@ import { elementCount, type Tensor } from "../graph/tensor.ts";
 import type { AffineForm } from "./batch-normalization.ts";
 import { biasName, type FoldPattern, nameForChanged } from "./fold-pattern.ts";
 import { knownTensor, knownValues } from "./known-tensor.ts";
+import { overflowOf, weightOverflow } from "./overflow.ts";
 import { siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
-import { exactFloat64, roundOnce, scaledTensor } from "./scaled-tensor.ts";
+import { type ChannelLayout, exactFloat64, roundOnce, scaledTensor } from "./scaled-tensor.ts";
 
 /**
  * Conv → BatchNormalization, in any number of dimensions, grouped, depthwise, with or without bias.
@@ -31,10 +32,18 @@ export const foldIntoConv: FoldPattern = (graph, batchNorm, affine) => {
   if (obstacle !== undefined) return obstacle;
   const parameters = readParameters(graph, conv, batchNorm.dims);
   if (isRefusal(parameters)) return parameters;
+  const folded = foldedValues(parameters, affine);
+  const overflow =
+    weightOverflow(parameters.weight, folded.layout, affine.scale) ??
+    overflowOf(folded.bias, parameters.weight.dataType);
+  if (overflow !== undefined) {
+    return refuse(`The folded ${nodeLabel(conv)} would have to store ${overflow}.`);
+  }
   return {
     into: conv,
     touches: [conv, batchNorm.node],
-    changes: (names) => foldedConv(graph, conv, batchNorm.node, parameters, affine, names),
+    changes: (names) =>
+      foldedConv(graph, conv, batchNorm.node, parameters, affine.scale, folded, names),
   };
 };
 
@@ -84,37 +93,43 @@ function readParameters(
   return isRefusal(values) ? values : { weight, bias };
 }
 
+interface FoldedValues {
+  readonly layout: ChannelLayout;
+  /** a·B + b before it is rounded. */
+  readonly bias: Float64Array;
+}
+
+function foldedValues(
+  { weight, bias }: ConvParameters,
+  { scale, shift }: AffineForm,
+): FoldedValues {
+  const channels = scale.length;
+  const inner = elementCount(weight.dims) / Math.max(channels, 1);
+  const old = bias === undefined ? new Float64Array(channels) : exactFloat64(bias);
+  return {
+    layout: { groups: 1, repeats: 1, channelsPerGroup: channels, inner },
+    bias: old.map((value, m) => value * (scale[m] as number) + (shift[m] as number)),
+  };
+}
+
 /** The convolution that takes the BatchNorm's place and output name, and its two tensors. */
 function foldedConv(
   graph: Graph,
   conv: Node,
   batchNorm: Node,
   { weight, bias }: ConvParameters,
-  { scale, shift }: AffineForm,
+  scale: Float64Array,
+  values: FoldedValues,
   names: GraphBuilder,
 ): GraphChanges {
   const [input = "", weightValue = "", biasValue = ""] = conv.input;
-  const channels = scale.length;
-  const newWeight = scaledTensor(
-    nameForChanged(graph, weightValue, weight, names),
-    weight,
-    {
-      groups: 1,
-      repeats: 1,
-      channelsPerGroup: channels,
-      inner: elementCount(weight.dims) / channels,
-    },
-    scale,
-  );
-  const oldBias = bias === undefined ? new Float64Array(channels) : exactFloat64(bias);
-  const newBias = roundOnce(
+  const weightName = nameForChanged(graph, weightValue, weight, names);
+  const newWeight = scaledTensor(weightName, weight, values.layout, scale);
+  const newBiasName =
     bias === undefined
-      ? biasName(newWeight.name, names)
-      : nameForChanged(graph, biasValue, bias, names),
-    [channels],
-    weight.dataType,
-    oldBias.map((value, m) => value * (scale[m] as number) + (shift[m] as number)),
-  );
+      ? biasName(weightName, names)
+      : nameForChanged(graph, biasValue, bias, names);
+  const newBias = roundOnce(newBiasName, [scale.length], weight.dataType, values.bias);
   const folded = changeNode(conv, {
     input: [input, newWeight.name, newBias.name],
     output: batchNorm.output.slice(0, 1),

@@ -13,7 +13,7 @@ import type { RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
 import { type Comparison, compareTensors } from "./compare.ts";
 import { cutAt, withOutputs } from "./instrument.ts";
 import { type Judgement, judge } from "./judge.ts";
-import { movedByRounding, movedFeeds } from "./rounding.ts";
+import { movedByRounding, movedFeeds } from "./moved-copy.ts";
 import { type RunContext, withModel } from "./runs.ts";
 import type { Trial } from "./trial-inputs.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DataType } from "../../../src/graph/data-type.ts";
 import { changeNode } from "../../../src/graph/edit.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
-import { readFloat64 } from "../../../src/graph/numbers.ts";
+import { readFloat64, roundedTensor } from "../../../src/graph/numbers.ts";
 import type { Tensor } from "../../../src/graph/tensor.ts";
 import { verify } from "../../../src/graph/verify.ts";
 import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
@@ -150,5 +150,22 @@ describe("what surrounds the fold", () => {
       Math.sqrt((variance?.[0] as number) + Math.fround(model.nodes[1]?.attribute[0]?.f ?? 0));
     const first = values(model, "conv.weight")[0] as number;
     expect(values(graph, "conv.weight")[0]).toBe(Math.fround(first * (a * a)));
+  });
+
+  test("a weight or bias that its type cannot hold is not folded", () => {
+    const half = convModel({ ...randomConfiguration(5), dataType: DataType.FLOAT16 });
+    const withOne = (name: string, value: number): Graph => {
+      const { dims } = half.initializers.get(name) as Tensor;
+      const filled = values(half, name).fill(value);
+      const tensor = roundedTensor(name, dims, DataType.FLOAT16, filled);
+      return { ...half, initializers: new Map(half.initializers).set(name, tensor) };
+    };
+    const reason =
+      /^The folded Conv conv would have to store -?\d.* in channel \d+, which float16 cannot hold\.$/;
+    for (const graph of [withOne("bn.weight", 60000), withOne("bn.running_mean", 60000)]) {
+      const [site] = foldBatchNorm.find(graph, {});
+      expect(site).toMatchObject({ applicable: false, reason: expect.stringMatching(reason) });
+    }
+    expect(foldBatchNorm.find(half, {})[0]?.applicable).toBe(true);
   });
 });
