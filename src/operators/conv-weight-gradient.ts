@@ -104,32 +104,52 @@ export const stackedTaps: ConvGradientRecipe = {
   },
 };
 
-/** X_t for every tap t in row-major order: the strided part of the padded input, as (N, C, P). */
+/**
+ * X_t for every tap t in row-major order: the strided part of the padded input, as (N, C, P).
+ *
+ * With strides, taps whose positions agree modulo the stride read the same sublattice of the
+ * input. It is cut out once, because slices with a step are slow, and the taps are plain slices
+ * of it.
+ */
 function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: string): string[] {
   const { kernel, dilations, strides, outputSizes, batch, channels } = geometry;
-  const padded = padWithZeros(
-    builder,
-    input,
-    [0, 0, ...geometry.begin],
-    [0, 0, ...geometry.readEnd.map((end) => Math.max(end, 0))],
+  const end = geometry.readEnd.map((size) => Math.max(size, 0));
+  const padded = padWithZeros(builder, input, [0, 0, ...geometry.begin], [0, 0, ...end]);
+  const paddedSizes = geometry.sizes.map(
+    (size, axis) => size + (geometry.begin[axis] ?? 0) + (end[axis] ?? 0),
   );
   const shape = [batch, channels, elementCount(outputSizes)];
+  const sublattices = new Map<string, string>();
   return rangeOf(elementCount(kernel)).map((tap) => {
-    const ranges = offsetsOf(tap, kernel).map((offset, axis) => {
-      const start = offset * (dilations[axis] ?? 1);
-      const step = strides[axis] ?? 1;
-      return {
-        axis: axis + 2,
-        start,
-        end: start + ((outputSizes[axis] ?? 1) - 1) * step + 1,
-        step,
-      };
+    const axes = offsetsOf(tap, kernel).map((offset, axis) => {
+      const [step, position] = [strides[axis] ?? 1, offset * (dilations[axis] ?? 1)];
+      const phase = position % step;
+      const available = Math.ceil(((paddedSizes[axis] ?? 0) - phase) / step);
+      const first = Math.floor(position / step);
+      return { axis: axis + 2, step, phase, available, first, count: outputSizes[axis] ?? 1 };
     });
-    const whole = ranges.every(({ start, end, step }, axis) => {
-      const padding = (geometry.begin[axis] ?? 0) + Math.max(geometry.readEnd[axis] ?? 0, 0);
-      return step === 1 && start === 0 && end === (geometry.sizes[axis] ?? 0) + padding;
-    });
-    return reshape(builder, whole ? padded : slice(builder, padded, ranges), shape);
+    const key = axes.map(({ phase }) => phase).join();
+    const phases = axes.filter(({ step }) => step > 1);
+    const sublattice =
+      sublattices.get(key) ??
+      slice(
+        builder,
+        padded,
+        phases.map(({ axis, phase, step }) => ({
+          axis,
+          start: phase,
+          end: paddedSizes[axis - 2] ?? 0,
+          step,
+        })),
+      );
+    sublattices.set(key, sublattice);
+    const cuts = axes.filter(({ count, available }) => count < available);
+    const read = slice(
+      builder,
+      sublattice,
+      cuts.map(({ axis, first, count }) => ({ axis, start: first, end: first + count })),
+    );
+    return reshape(builder, read, shape);
   });
 }
 

@@ -35,7 +35,7 @@ function dropRatio(context: Pick<GradientContext, "node" | "inputs" | "constant"
 const dropoutShape: ShapeRule = (context) => {
   const input = context.input(0);
   if (input === undefined) return [];
-  // Before opset 12 (7 had no type for it) the mask was a number.
+  // Before opset 10 the mask was of the input's type.
   const dataType = context.opset < 10 ? input.dataType : DataType.BOOL;
   return [input, { dataType, shape: input.shape }];
 };

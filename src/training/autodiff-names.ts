@@ -59,11 +59,11 @@ export class StepNames {
 
   /** The initializer that a state's input reads, through Identity nodes. */
   stateOf(value: string): string {
-    const tensor = constantValue(this.#graph, value);
-    if (tensor === undefined || !this.#graph.initializers.has(tensor.name)) {
+    const stored = constantValue(this.#graph, value)?.name ?? value;
+    if (!this.#graph.initializers.has(stored)) {
       throw new InputError(`value ${value}: a running statistic must be stored in the model`);
     }
-    return tensor.name;
+    return stored;
   }
 
   /** Constants that were read, states among them. */

@@ -2,7 +2,7 @@ import { encodeModel } from "../../../src/formats/onnx/write.ts";
 import type { AttributeValue } from "../../../src/graph/attributes.ts";
 import { GraphBuilder, makeNode, makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
-import { type Graph, type Node, STANDARD_DOMAIN } from "../../../src/graph/graph.ts";
+import type { Graph, Node } from "../../../src/graph/graph.ts";
 import { elementCount, type Tensor } from "../../../src/graph/tensor.ts";
 import { STEP_OPSET, type TrainingForwardOptions } from "../../../src/operators/operator.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
@@ -157,10 +157,6 @@ export function relativeError(actual: ArrayLike<number | bigint>, expected: Arra
   return actual.length === expected.length ? difference / magnitude : Number.POSITIVE_INFINITY;
 }
 
-export function constants(count: number, value: number): number[] {
-  return Array.from({ length: count }, () => value);
-}
-
 /** Numbers that look random, the same on every run, none of them near 0. */
 export function numbers(shape: readonly number[], seed = 1): Values {
   let state = seed * 2654435761;
@@ -171,5 +167,3 @@ export function numbers(shape: readonly number[], seed = 1): Values {
   });
   return { shape, data };
 }
-
-export const standardOpsets = (opset: number) => new Map([[STANDARD_DOMAIN, opset]]);
