@@ -1,4 +1,4 @@
-const usualLimit = 20_000;
+const usualLimit = 30_000;
 const interval = 50;
 
 /** Tries again until there is an answer; for what no event announces. */
