@@ -15,6 +15,7 @@ import {
   type Fingerprint,
   sameFile,
 } from "./document-backup.ts";
+import { EditJournal } from "./edit-journal.ts";
 import { sameEdits } from "./edits.ts";
 import { fingerprintOf, OriginalFile } from "./original-file.ts";
 
@@ -40,6 +41,7 @@ export class ModelDocument implements vscode.CustomDocument {
   readonly #engine: EngineClient;
   readonly #storage: vscode.Uri;
   readonly #original: OriginalFile;
+  readonly #journal: EditJournal;
   readonly #changed = new vscode.EventEmitter<DocumentState>();
   readonly #edited = new vscode.EventEmitter<EditMade>();
   readonly #shown = new vscode.EventEmitter<ToModelPage>();
@@ -57,12 +59,14 @@ export class ModelDocument implements vscode.CustomDocument {
   #generation = 0;
   #refreshes = 0;
   #hasBackup = false;
+  #recovered = false;
 
   private constructor(uri: vscode.Uri, engine: EngineClient, storage: vscode.Uri) {
     this.uri = uri;
     this.#engine = engine;
     this.#storage = storage;
     this.#original = new OriginalFile(uri, storage);
+    this.#journal = new EditJournal(storage.fsPath, uri.toString());
   }
 
   /** Does not wait for the engine: a page shows the file's name and size meanwhile. */
@@ -75,7 +79,7 @@ export class ModelDocument implements vscode.CustomDocument {
     const document = new ModelDocument(uri, engine, storage);
     if (document.#original.isLocal) document.#file = await fingerprintOf(uri);
     await document.#original.rebase();
-    if (backupId !== undefined) await document.#restore(vscode.Uri.parse(backupId));
+    await document.#restore(backupId);
     void document.refresh();
     return document;
   }
@@ -103,6 +107,7 @@ export class ModelDocument implements vscode.CustomDocument {
 
   /** Asks the engine for the model as it is now and tells everybody who follows. */
   async refresh(token?: vscode.CancellationToken): Promise<DocumentState> {
+    void this.#keepJournal();
     const mine = ++this.#refreshes;
     const state = await this.#read(token);
     // A newer refresh, for a newer list of edits, may have overtaken this one.
@@ -132,21 +137,34 @@ export class ModelDocument implements vscode.CustomDocument {
   async add(edit: Edit): Promise<void> {
     await this.#original.secure();
     const before = this.#edits;
-    const after = [...before, edit];
+    this.#edits = [...before, edit];
+    this.#tellEdit(edit.label, before, this.#edits);
+    await this.refresh();
+  }
+
+  /**
+   * VS Code takes a document that comes back without its backup for an unchanged one; it is told
+   * of the edits once it knows the document.
+   */
+  announceRecovered(): void {
+    if (!this.#recovered) return;
+    this.#recovered = false;
+    this.#tellEdit(vscode.l10n.t("Edits before the reload"), [], this.#edits);
+  }
+
+  #tellEdit(label: string, before: readonly Edit[], after: readonly Edit[]): void {
     const generation = this.#generation;
     const set = async (edits: readonly Edit[]) => {
       if (generation !== this.#generation) {
         void vscode.window.showInformationMessage(
-          vscode.l10n.t("The file was replaced since; “{0}” no longer applies.", edit.label),
+          vscode.l10n.t("The file was replaced since; “{0}” no longer applies.", label),
         );
         return;
       }
       this.#edits = edits;
       await this.refresh();
     };
-    this.#edits = after;
-    this.#edited.fire({ label: edit.label, undo: () => set(before), redo: () => set(after) });
-    await this.refresh();
+    this.#edited.fire({ label, undo: () => set(before), redo: () => set(after) });
   }
 
   /** Sends every page of this document a message. */
@@ -199,14 +217,7 @@ export class ModelDocument implements vscode.CustomDocument {
   }
 
   async backup(destination: vscode.Uri): Promise<vscode.CustomDocumentBackup> {
-    const original = this.#original.copy;
-    const backup: DocumentBackup = {
-      version: 1,
-      edits: this.#edits,
-      file: this.#file,
-      ...(original === undefined ? {} : { original }),
-    };
-    await vscode.workspace.fs.writeFile(destination, encodeBackup(backup));
+    await vscode.workspace.fs.writeFile(destination, encodeBackup(this.#backup()));
     this.#hasBackup = true;
     const remove = async () => {
       this.#hasBackup = false;
@@ -216,6 +227,7 @@ export class ModelDocument implements vscode.CustomDocument {
   }
 
   dispose(): void {
+    void this.#journal.remove();
     void this.#forget();
     // A backup that outlives the window brings the document back, and needs the copy for that.
     if (!this.#hasBackup) void this.#original.removeCopy();
@@ -226,12 +238,31 @@ export class ModelDocument implements vscode.CustomDocument {
     this.#disposed.dispose();
   }
 
-  async #restore(backupFile: vscode.Uri): Promise<void> {
-    const backup = decodeBackup(await vscode.workspace.fs.readFile(backupFile));
+  async #restore(backupId: string | undefined): Promise<void> {
+    const backup =
+      backupId === undefined
+        ? await this.#journal.read()
+        : decodeBackup(await vscode.workspace.fs.readFile(vscode.Uri.parse(backupId)));
+    if (backup === undefined) return;
     const adopted = backup.original !== undefined && this.#original.adopt(backup.original);
     // Saved over, or changed by someone else while the window was closed: the copy is the original.
     if (adopted && !sameFile(backup.file, this.#file)) this.#original.switchToCopy();
     this.#edits = backup.edits;
+    this.#recovered = backupId === undefined;
+  }
+
+  #backup(): DocumentBackup {
+    const original = this.#original.copy;
+    return {
+      version: 1,
+      edits: this.#edits,
+      file: this.#file,
+      ...(original === undefined ? {} : { original }),
+    };
+  }
+
+  #keepJournal(): Promise<void> {
+    return this.dirty ? this.#journal.write(this.#backup()) : this.#journal.remove();
   }
 
   async #startAgain(): Promise<void> {

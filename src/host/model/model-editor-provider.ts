@@ -5,7 +5,7 @@ import { type PageName, pageHtml, pageOptions } from "../page-html.ts";
 import { assertTrust } from "../trust.ts";
 import { ModelDocument } from "./model-document.ts";
 import { MODEL_EDITOR, type ModelDocuments } from "./model-documents.ts";
-import { ModelPage } from "./model-page.ts";
+import { showDocument } from "./model-page.ts";
 import { ModelWatcher } from "./model-watcher.ts";
 import { removeOldCopies } from "./original-file.ts";
 
@@ -16,7 +16,6 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
   readonly #context: vscode.ExtensionContext;
   readonly #engine: EngineClient;
   readonly #documents: ModelDocuments;
-  readonly #pages = new Map<ModelDocument, Set<ModelPage>>();
   readonly #edited = new vscode.EventEmitter<vscode.CustomDocumentEditEvent<ModelDocument>>();
   readonly onDidChangeCustomDocument = this.#edited.event;
   #cleaned = false;
@@ -42,27 +41,23 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
       void removeOldCopies(storage).catch(() => undefined);
     }
     const document = await ModelDocument.open(uri, this.#engine, storage, backupId);
-    this.#pages.set(document, new Set());
     document.onDidEdit((edit) => this.#edited.fire({ document, ...edit }));
     const watcher = new ModelWatcher(
       document,
-      (message) => this.#tellPages(document, message),
+      (message) => document.show({ type: "problem", message }),
       () => discardEdits(document),
     );
-    document.onDidDispose(() => {
-      watcher.dispose();
-      this.#pages.delete(document);
-    });
+    document.onDidDispose(() => watcher.dispose());
     this.#documents.add(document);
     return document;
   }
 
   resolveCustomEditor(document: ModelDocument, panel: vscode.WebviewPanel): void {
     panel.webview.options = pageOptions(this.#context.extensionUri);
-    const shown = new ModelPage(document, panel);
-    this.#pages.get(document)?.add(shown);
-    panel.onDidDispose(() => this.#pages.get(document)?.delete(shown));
+    showDocument(document, panel);
     panel.webview.html = pageHtml(panel.webview, this.#context.extensionUri, page);
+    // VS Code knows the document only after this call has returned.
+    setTimeout(() => document.announceRecovered());
   }
 
   async saveCustomDocument(document: ModelDocument, token: vscode.CancellationToken) {
@@ -95,21 +90,19 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
     // Reading the models may be what kills the engine: once is enough, the page then offers Retry.
     if (this.#recovering) return;
     this.#recovering = true;
-    for (const document of this.#documents.all()) {
-      this.#tellPages(
-        document,
-        vscode.l10n.t(
-          "The engine stopped ({0}) and is being started again; no edit is lost.",
-          cause,
-        ),
-      );
-    }
-    for (const document of this.#documents.all()) await document.refresh();
+    const documents = this.#documents.all();
+    const message = vscode.l10n.t("The engine stopped ({0}) and is being started again", cause);
+    for (const document of documents) document.show({ type: "busy", message });
+    for (const document of documents) await document.refresh();
+    for (const document of documents) document.show({ type: "idle" });
     this.#recovering = false;
-  }
-
-  #tellPages(document: ModelDocument, message: string): void {
-    for (const shown of this.#pages.get(document) ?? []) shown.post({ type: "problem", message });
+    if (documents.length === 0) return;
+    const showLog = vscode.l10n.t("Show Log");
+    const choice = await vscode.window.showWarningMessage(
+      vscode.l10n.t("The engine stopped ({0}) and was started again. No edit is lost.", cause),
+      showLog,
+    );
+    if (choice === showLog) await vscode.commands.executeCommand("normlens.showLog");
   }
 }
 

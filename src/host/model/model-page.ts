@@ -9,7 +9,7 @@ import { applyPass } from "./apply-pass.ts";
 import type { DocumentState, ModelDocument } from "./model-document.ts";
 
 /** One page of a document. VS Code may throw the page away while it is hidden and load it again. */
-export class ModelPage {
+class ModelPage {
   readonly #document: ModelDocument;
   readonly #webview: vscode.Webview;
   readonly #subscriptions: vscode.Disposable[];
@@ -150,6 +150,11 @@ export class ModelPage {
     this.#selecting?.cancel();
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
+}
+
+/** Connects a panel with its document; the page lives as long as the panel does. */
+export function showDocument(document: ModelDocument, panel: vscode.WebviewPanel): void {
+  new ModelPage(document, panel);
 }
 
 const commandOf = {

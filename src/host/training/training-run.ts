@@ -122,7 +122,7 @@ export class TrainingRun {
     this.#run = run;
     for (const event of await readEvents(run)) this.#history.add(event);
     if (!ended && !this.events.some(({ event }) => event === "stop")) {
-      this.#history.add(cutOff(this.events));
+      this.#history.add(cutOff(this.events, run));
     }
     this.#setOutcome({ status: "finished" });
   }
@@ -170,7 +170,7 @@ function nothingKept(): string {
 }
 
 /** The end that a run could not tell itself, as its process ended with the window. */
-function cutOff(events: readonly TrainingEvent[]): TrainingEvent {
+function cutOff(events: readonly TrainingEvent[], run: string): TrainingEvent {
   const epochs = events.filter((event) => event.event === "epoch");
   return {
     event: "stop",
@@ -178,8 +178,9 @@ function cutOff(events: readonly TrainingEvent[]): TrainingEvent {
     epochs: epochs.length,
     bestEpoch: epochs.findLast(({ best }) => best)?.epoch ?? 0,
     sentence: vscode.l10n.t(
-      "Training ended with the window it ran in, after {0} epochs; the best model until then is kept.",
+      "Training ended with the window it ran in, after {0} epochs. The best model until then is best.onnx in {1}.",
       epochs.length,
+      run,
     ),
   };
 }

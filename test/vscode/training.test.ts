@@ -1,0 +1,112 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Frame } from "playwright-core";
+import { expect } from "vitest";
+import { test } from "./harness/test.ts";
+import { until } from "./harness/until.ts";
+import type { Workbench } from "./harness/workbench.ts";
+import { digits, engineProcesses, enterPath, modelPage, openModel, seesDirty } from "./support.ts";
+
+const name = "digits-cnn.onnx";
+const trainingLimit = 100_000;
+
+async function openTraining(workbench: Workbench): Promise<Frame> {
+  const page = await openModel(workbench, name);
+  await page.locator("normlens-model-header vscode-button", { hasText: "Train" }).click();
+  return workbench.webviewFrame("normlens-run-header");
+}
+
+function button(page: Frame, label: string) {
+  return page.locator("normlens-training-page vscode-button", { hasText: label }).first();
+}
+
+async function setField(page: Frame, label: string, value: string): Promise<void> {
+  const field = page.locator("normlens-setup-field", {
+    has: page.getByText(label, { exact: true }),
+  });
+  await field.locator("input").fill(value);
+  await field.locator("input").press("Tab");
+}
+
+async function start(page: Frame): Promise<void> {
+  await button(page, "Start").click();
+  await page.getByText(/epoch [1-9]\d*\//).waitFor({ timeout: trainingLimit });
+}
+
+async function runFolder(folder: string): Promise<string> {
+  const [run] = await readdir(join(folder, "normlens-runs"));
+  return join(folder, "normlens-runs", run ?? "");
+}
+
+test("training stops early; its model is saved, reported and taken into the editor", async ({
+  openWorkspace,
+}) => {
+  const { folder, workbench } = await openWorkspace({ [name]: digits });
+  const page = await openTraining(workbench);
+  await page.getByRole("button", { name: "Early stopping" }).click();
+  await setField(page, "Patience", "1");
+  await setField(page, "Learning rate", "0.02");
+  await workbench.screenshot("training 1 setup");
+  await start(page);
+  await workbench.screenshot("training 2 running");
+  await page.getByText(/Stopped early at epoch \d+/).waitFor({ timeout: trainingLimit });
+  await workbench.screenshot("training 3 stopped early");
+  const run = await runFolder(folder);
+  expect(existsSync(join(run, "best.onnx"))).toBe(true);
+
+  await button(page, "Export report").click();
+  await enterPath(workbench, join(folder, "report.html"));
+  await page.getByText("Saved report.html").waitFor();
+  const report = await readFile(join(folder, "report.html"), "utf8");
+  expect(report).toContain("data:image/png;base64,");
+
+  await button(page, "Fold and save").click();
+  await enterPath(workbench, join(folder, "best-folded.onnx"));
+  await page.getByText(/Saved best-folded.onnx.*Same function/).waitFor();
+
+  await button(page, "Apply weights").click();
+  await seesDirty(workbench, name, true);
+  await workbench.runCommand("NormLens: Open Model Page");
+  await modelPage(workbench);
+  await workbench.screenshot("training 4 weights applied");
+  await workbench.runCommand("NormLens: Undo Model Edit");
+  await seesDirty(workbench, name, false);
+  expect(workbench.errors).toEqual([]);
+}, 240_000);
+
+test("a run is paused, goes on, and is stopped with its best model", async ({ openWorkspace }) => {
+  const { folder, workbench } = await openWorkspace({ [name]: digits });
+  const page = await openTraining(workbench);
+  const before = engineProcesses();
+  await start(page);
+  await button(page, "Pause").click();
+  await page.getByText(/^\s*Paused after/).waitFor();
+  await button(page, "Resume").click();
+  await page.getByText(/^\s*Epoch \d+/).waitFor();
+  const asked = Date.now();
+  await button(page, "Stop").click();
+  await page.getByText(/Cancelled after \d+ epoch/).waitFor();
+  console.log(`stopped within ${Date.now() - asked} ms, model saved`);
+  await workbench.screenshot("training 5 cancelled");
+  expect(existsSync(join(await runFolder(folder), "best.onnx"))).toBe(true);
+  await until("end of the training process", undefined, async () =>
+    engineProcesses().every((process) => before.includes(process)) ? true : undefined,
+  );
+});
+
+test("after a reload the panel shows the run that the window cut off", async ({
+  openWorkspace,
+}) => {
+  const { folder, workbench } = await openWorkspace({ [name]: digits });
+  const before = engineProcesses();
+  await start(await openTraining(workbench));
+  await workbench.reload();
+  const page = await workbench.webviewFrame("normlens-run-header");
+  await page.getByText("Training ended with the window it ran in").waitFor();
+  await workbench.screenshot("training 6 after a reload");
+  expect(existsSync(join(await runFolder(folder), "best.onnx"))).toBe(true);
+  await until("end of the training process", undefined, async () =>
+    engineProcesses().filter((process) => !before.includes(process)).length <= 1 ? true : undefined,
+  );
+});
