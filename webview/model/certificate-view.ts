@@ -24,6 +24,7 @@ export class CertificateView extends LitElement {
         overflow-wrap: anywhere;
       }
       .failed {
+        background: none;
         border-color: var(--error);
       }
       .failed p {

@@ -29,8 +29,9 @@ export class FindingsList extends LitElement {
       }
       .row {
         display: flex;
+        flex-wrap: wrap;
         align-items: baseline;
-        gap: 6px;
+        gap: 0 6px;
         min-height: 22px;
         line-height: 22px;
         padding: 0 4px;
@@ -39,10 +40,11 @@ export class FindingsList extends LitElement {
         background: var(--vscode-list-hoverBackground);
       }
       .row > .icon {
-        align-self: center;
+        align-self: start;
+        margin-top: 3px;
       }
       .text {
-        flex: 1;
+        flex: 1 1 220px;
         min-width: 0;
         overflow-wrap: anywhere;
         line-height: 1.4;
@@ -51,6 +53,7 @@ export class FindingsList extends LitElement {
         display: flex;
         gap: 10px;
         flex: none;
+        margin-left: auto;
       }
       .member {
         padding-left: 28px;

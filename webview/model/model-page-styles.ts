@@ -44,6 +44,10 @@ export const modelPageStyles = css`
     margin: 0 auto;
     overflow-wrap: anywhere;
   }
+  .failed > div {
+    display: grid;
+    gap: 10px;
+  }
   .failed h1 {
     font-size: 1.2em;
     font-weight: 600;

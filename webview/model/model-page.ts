@@ -186,10 +186,12 @@ export class ModelPage extends LitElement {
   }
 
   private failed() {
-    return html`<main class="failed" role="alert">
+    return html`<main class="failed">
+      <div role="alert">
       <h1>${icon("error", "error")} ${this.page.fileName} could not be opened</h1>
       <p>${this.page.failure}</p>
       <p class="muted">The file itself has not been changed.</p>
+      </div>
       <vscode-button @click=${() => request(this, { type: "retry" })}>Retry</vscode-button>
     </main>`;
   }

@@ -90,7 +90,7 @@ export const nodeTableStyles = css`
     color: var(--vscode-list-activeSelectionForeground, inherit);
     outline: 1px solid var(--vscode-list-focusOutline);
   }
-  .scroller:focus .selected > span {
+  .body.selected > span {
     color: inherit;
   }
   @container (max-width: 520px) {
