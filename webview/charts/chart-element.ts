@@ -79,6 +79,9 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
         text-align: center;
         color: var(--muted);
         padding: 8px;
+        /* Axes without data would show numbers that mean nothing. */
+        background: var(--vscode-editor-background);
+        border: 1px dashed var(--line);
       }
       normlens-data-table {
         position: absolute;

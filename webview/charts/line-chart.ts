@@ -160,7 +160,7 @@ export class LineChart extends ChartElement<"line", LinePoint> {
     return {
       label: series.name,
       data: [...series.points],
-      hidden: this.hiddenSeries.has(series.id),
+      hidden: this.hiddenSeries.has(series.id.replace(/-measured$/, "")),
       borderColor: series.faint ? translucent(color, 0.35) : color,
       backgroundColor: series.fillTo === undefined ? color : translucent(color, 0.2),
       borderWidth: series.faint || series.points.length > DENSE_POINTS ? 1 : 1.75,
