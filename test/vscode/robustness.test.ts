@@ -27,6 +27,7 @@ const markup = `<img src=x onerror="document.title='broken in'">`;
 async function refusal(workbench: Workbench, file: string): Promise<string> {
   await workbench.openFile(file);
   const page = await workbench.webviewFrame("normlens-model-page .failed");
+  await page.getByText(`${file} could not be opened`).waitFor();
   return (await page.locator("normlens-model-page .failed p").first().textContent()) ?? "";
 }
 

@@ -44,7 +44,7 @@ test("training stops early; its model is saved, reported and taken into the edit
 }) => {
   const { folder, workbench } = await openWorkspace({ [name]: digits });
   const page = await openTraining(workbench);
-  await page.getByRole("button", { name: "Early stopping" }).click();
+  await page.locator("normlens-setup-form summary", { hasText: "Early stopping" }).click();
   await setField(page, "Patience", "1");
   await setField(page, "Learning rate", "0.02");
   await workbench.screenshot("training 1 setup");
@@ -67,7 +67,7 @@ test("training stops early; its model is saved, reported and taken into the edit
 
   await button(page, "Apply weights").click();
   await seesDirty(workbench, name, true);
-  await workbench.runCommand("NormLens: Open Model Page");
+  await workbench.tab(name).click();
   await modelPage(workbench);
   await workbench.screenshot("training 4 weights applied");
   await workbench.runCommand("NormLens: Undo Model Edit");

@@ -77,12 +77,12 @@ class ModelPage {
     if (!this.#ready) return;
     if (state.kind === "ready") {
       this.post({ type: "document", view: state.view, dirty: this.#document.dirty });
-    } else if (state.kind === "failed") {
-      this.post({ type: "failed", message: state.message });
-    } else {
-      const fileName = basename(this.#document.uri.path);
-      this.post({ type: "opening", fileName, bytes: this.#document.bytes });
+      return;
     }
+    // A failure is about a file: the page has its name from the opening.
+    const fileName = basename(this.#document.uri.path);
+    this.post({ type: "opening", fileName, bytes: this.#document.bytes });
+    if (state.kind === "failed") this.post({ type: "failed", message: state.message });
   }
 
   /** Only the last of several quick selections is answered. */

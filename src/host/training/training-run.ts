@@ -4,6 +4,7 @@ import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
 import type { RunStatus } from "../../protocol/training-page.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
+import { counted } from "../model/edits.ts";
 import { EventHistory } from "./event-history.ts";
 import { bestModelOf, newestRun, readEvents } from "./run-files.ts";
 
@@ -178,8 +179,8 @@ function cutOff(events: readonly TrainingEvent[], run: string): TrainingEvent {
     epochs: epochs.length,
     bestEpoch: epochs.findLast(({ best }) => best)?.epoch ?? 0,
     sentence: vscode.l10n.t(
-      "Training ended with the window it ran in, after {0} epochs. The best model until then is best.onnx in {1}.",
-      epochs.length,
+      "Training ended with the window it ran in, after {0}. The best model until then is best.onnx in {1}.",
+      counted(epochs.length, "epoch"),
       run,
     ),
   };
