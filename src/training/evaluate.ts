@@ -9,6 +9,7 @@ import type { Runtime, RuntimeTensor, Session } from "../runtime/runtime.ts";
 import { inferencePart, withInputShape } from "./forward-part.ts";
 import { LossMeter } from "./loss-meter.ts";
 import type { LossKind } from "./losses.ts";
+import { trainingSession } from "./step-session.ts";
 
 export interface EvaluationOptions {
   readonly graph: Graph;
@@ -50,7 +51,7 @@ export class Evaluator {
     const graph = inferenceGraph(options);
     const session = await runtime.createSession(
       encodeModel(graph),
-      options.threads === 0 ? {} : { threads: options.threads },
+      trainingSession(options.threads),
     );
     return new Evaluator(options, session);
   }

@@ -138,7 +138,7 @@ export class TrainingLoop {
       this.#lastTurn = performance.now();
     }
     const pause = isPaused();
-    if (pause !== undefined) await Promise.race([pause, aborted(signal)]);
+    if (pause !== undefined) await endOrAbort(pause, signal);
     return signal.aborted;
   }
 
@@ -185,9 +185,14 @@ function accuracy(name: "trainAccuracy" | "validationAccuracy", { accuracy }: Ev
   return accuracy === undefined ? {} : { [name]: jsonNumber(accuracy) };
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true }),
-  );
+/** Waits for the pause to end, or for the cancellation that ends it; leaves no listener behind. */
+function endOrAbort(pause: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    signal.addEventListener("abort", end);
+    pause.then(end, reject);
+  });
 }
