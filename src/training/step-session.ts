@@ -146,8 +146,8 @@ export class StepSession {
 }
 
 /**
- * "all" would add reordering to ONNX Runtime's blocked layout, which pays only where weights are
- * constants; fed weights are reordered at each run, 5–40 % of a step.
+ * "all" would add ONNX Runtime's blocked layout, which is made for weights that are constants; here
+ * they are fed. It was never faster in processor time on the benchmark's networks (busy machine).
  */
 export function trainingSession(threads: number): SessionOptions {
   return { optimization: "extended", ...(threads === 0 ? {} : { threads }) };
