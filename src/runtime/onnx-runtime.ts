@@ -57,7 +57,7 @@ function asRuntime(
         module.env.wasm.numThreads = options.threads;
       }
       const session = await module.InferenceSession.create(model, sessionOptions(name, options));
-      return asSession(module, session);
+      return asSession(module, name, session);
     },
   };
 }
@@ -82,7 +82,11 @@ function sessionOptions(
   };
 }
 
-function asSession(module: OrtModule, session: ort.InferenceSession): Session {
+function asSession(
+  module: OrtModule,
+  name: Runtime["name"],
+  session: ort.InferenceSession,
+): Session {
   const wrap = (tensor: RuntimeTensor) =>
     new module.Tensor(tensor.type as "float32", tensor.data as Float32Array, tensor.dims);
   const wrapAll = (tensors: Tensors) =>
@@ -91,13 +95,15 @@ function asSession(module: OrtModule, session: ort.InferenceSession): Session {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
     run: async (feeds, outputs) => {
-      const fetches = isNameList(outputs) ? outputs : outputs && wrapAll(outputs);
-      const results = fetches
-        ? await session.run(wrapAll(feeds), fetches)
-        : await session.run(wrapAll(feeds));
-      return Object.fromEntries(
-        Object.entries(results).map(([name, tensor]) => [name, unwrap(tensor as ort.Tensor)]),
-      );
+      if (isNameList(outputs)) return unwrapAll(await session.run(wrapAll(feeds), outputs));
+      if (outputs === undefined) return unwrapAll(await session.run(wrapAll(feeds)));
+      if (name === "onnxruntime-node") {
+        return unwrapAll(await session.run(wrapAll(feeds), wrapAll(outputs)));
+      }
+      // onnxruntime-web 1.30 takes a preallocated tensor but leaves its result in WebAssembly memory.
+      const results = unwrapAll(await session.run(wrapAll(feeds), Object.keys(outputs)));
+      for (const [output, target] of Object.entries(outputs)) copyInto(target, results[output]);
+      return results;
     },
     release: () => session.release(),
   };
@@ -107,6 +113,17 @@ function isNameList(
   outputs: readonly string[] | Tensors | undefined,
 ): outputs is readonly string[] {
   return Array.isArray(outputs);
+}
+
+function copyInto(target: RuntimeTensor, source: RuntimeTensor | undefined): void {
+  if (source === undefined) return;
+  (target.data as Float32Array).set(source.data as Float32Array);
+}
+
+function unwrapAll(results: ort.InferenceSession.OnnxValueMapType): Record<string, RuntimeTensor> {
+  return Object.fromEntries(
+    Object.entries(results).map(([name, tensor]) => [name, unwrap(tensor as ort.Tensor)]),
+  );
 }
 
 function unwrap(tensor: ort.Tensor): RuntimeTensor {

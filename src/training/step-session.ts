@@ -35,7 +35,6 @@ interface StateSet {
 export class StepSession {
   readonly #step: StepGraph;
   readonly #session: Session;
-  readonly #writesInPlace: boolean;
   readonly #optimizer: OptimizerConfig;
   readonly #loss = new Float32Array(1);
   readonly #output: Float32Array;
@@ -48,13 +47,11 @@ export class StepSession {
   private constructor(
     step: StepGraph,
     session: Session,
-    writesInPlace: boolean,
     optimizer: OptimizerConfig,
     initial: ReadonlyMap<string, Float32Array>,
   ) {
     this.#step = step;
     this.#session = session;
-    this.#writesInPlace = writesInPlace;
     this.#optimizer = optimizer;
     this.#current = stateSet(step.state, initial);
     this.#other = stateSet(step.state, new Map());
@@ -82,8 +79,7 @@ export class StepSession {
   ): Promise<StepSession> {
     const { optimizer, threads } = options.config;
     const session = await runtime.createSession(encodeModel(step.graph), trainingSession(threads));
-    const writesInPlace = runtime.name === "onnxruntime-node";
-    return new StepSession(step, session, writesInPlace, optimizer, options.initial);
+    return new StepSession(step, session, optimizer, options.initial);
   }
 
   /** One step on one batch. */
@@ -105,7 +101,7 @@ export class StepSession {
       feeds[input] = floatTensor(Float32Array.of(scalars[name] as number), []);
     }
     const fetches = { ...this.#other.fetches, ...this.#results };
-    await this.#fetch(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
+    await this.#session.run(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
     [this.#current, this.#other] = [this.#other, this.#current];
     return {
       loss: this.#loss[0] as number,
@@ -122,22 +118,6 @@ export class StepSession {
   /** Parameters, running statistics and optimizer state as of now; overwritten two steps later. */
   get state(): ReadonlyMap<string, Float32Array> {
     return this.#current.arrays;
-  }
-
-  /**
-   * Runs and fills the given tensors. The native runtime writes into them; onnxruntime-web 1.30
-   * takes a preallocated tensor of the CPU, but leaves its result in WebAssembly memory, so there
-   * the results are asked for by name and copied.
-   */
-  async #fetch(feeds: Tensors, fetches: Tensors): Promise<void> {
-    if (this.#writesInPlace) {
-      await this.#session.run(feeds, fetches);
-      return;
-    }
-    const results = await this.#session.run(feeds, Object.keys(fetches));
-    for (const [name, target] of Object.entries(fetches)) {
-      (target.data as Float32Array).set(results[name]?.data as Float32Array);
-    }
   }
 
   release(): Promise<void> {
