@@ -101,6 +101,7 @@ test("chosen nodes are folded from the palette, and compared with another model"
   await workbench.pick("other.onnx");
   const message = await workbench.notification("Same function");
   await message.getByRole("button", { name: "Show Details" }).click();
+  await workbench.page.locator(".tab.active", { hasText: "Preview" }).waitFor();
   const report = await workbench.webviewFrame(".markdown-body h2");
   await report.getByText("Rounding explains").waitFor();
   await workbench.screenshot("editing 6 certificate");

@@ -20,6 +20,6 @@ export function registerTextViews(texts: TextViews): vscode.Disposable {
       FindingActions.metadata,
     ),
     publishDiagnostics(texts),
-    guardTexts(),
+    guardTexts(texts),
   );
 }
