@@ -39,5 +39,9 @@ export function sentenceOf(error: unknown): string {
   if (error instanceof ResponseError && error.code === ErrorCodes.MethodNotFound) {
     return "This engine cannot do that yet.";
   }
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ResponseError)) return message;
+  // A fault of the engine comes with its stack, which is for the log.
+  const [first] = message.split("\n");
+  return `NormLens made a mistake of its own (${first?.trim()}). The engine log says more.`;
 }

@@ -81,6 +81,12 @@ test("a refusal is no crash and keeps its sentence", async () => {
   expect(await processOf("a")).toBe(before);
 });
 
+test("a fault of the engine is shown without its stack", async () => {
+  const error = await failureOf(processOf("fault"));
+  expect(isRefusal(error)).toBe(false);
+  expect(sentenceOf(error)).toMatch(/^NormLens made a mistake of its own \(TypeError: x\)\. .*log/);
+});
+
 test("cancels a running request", async () => {
   const source = new CancellationTokenSource();
   const request = { path: "hang", edits: [] };

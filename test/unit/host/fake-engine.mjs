@@ -26,6 +26,7 @@ connection.listen();
 
 function answer(path) {
   if (path === "refuse") throw new ResponseError(1, "model.onnx: it is cut off");
+  if (path === "fault") throw new ResponseError(-32603, "TypeError: x\n    at y.js:1:1");
   if (path === "die") process.exit(3);
   if (path.startsWith("die-once:")) {
     const mark = path.slice("die-once:".length);
