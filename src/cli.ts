@@ -16,7 +16,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .description("Shows, changes, proves and trains the regularization of neural networks.")
     .version(VERSION)
     .exitOverride()
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({ writeErr: () => undefined });
   let exitCode = 0;
   const setExitCode = (code: number) => {
     exitCode = code;
@@ -36,7 +36,9 @@ function refuse(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     const message = error.code === "commander.help" ? "a command is needed" : error.message;
-    process.stderr.write(`normlens: ${message.replace(/^error: /, "")} (see normlens --help)\n`);
+    process.stderr.write(
+      `normlens: ${oneLine(message.replace(/^error: /, ""))} (see normlens --help)\n`,
+    );
     return 2;
   }
   if (error instanceof InputError) {
