@@ -15,11 +15,17 @@ export async function webviewFrames(page: Page): Promise<Frame[]> {
   return seen;
 }
 
-async function isVisible(frame: Frame): Promise<boolean> {
-  try {
-    return await (await frame.frameElement()).isVisible();
-  } catch {
-    // A frame can go away between being listed and being asked.
-    return false;
-  }
+/** Whether the page has something visible that the selector finds. */
+export function shows(frame: Frame, selector: string): Promise<boolean> {
+  const found = frame.locator(selector).filter({ visible: true });
+  return unlessGone(async () => (await found.count()) > 0);
+}
+
+function isVisible(frame: Frame): Promise<boolean> {
+  return unlessGone(async () => (await frame.frameElement()).isVisible());
+}
+
+/** A frame can go away between being listed and being asked. */
+function unlessGone(question: () => Promise<boolean>): Promise<boolean> {
+  return question().catch(() => false);
 }

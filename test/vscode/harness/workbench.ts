@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { Frame, Locator, Page } from "playwright-core";
 import { resultsFolder } from "./paths.ts";
 import { until } from "./until.ts";
-import { webviewFrames } from "./webviews.ts";
+import { shows, webviewFrames } from "./webviews.ts";
 
 /** VS Code's window in the browser, as a person uses it: by keys, mouse and what is on the screen. */
 export class Workbench {
@@ -65,6 +65,7 @@ export class Workbench {
     await this.quickInputRows()
       .filter({ hasText: `line ${line}` })
       .click();
+    await this.quickInput().waitFor({ state: "hidden" });
     await this.page.locator(".monaco-editor.focused").first().waitFor();
   }
 
@@ -84,11 +85,11 @@ export class Workbench {
     await unsaved.waitFor({ state: "detached" });
   }
 
-  /** The page inside a visible webview: the first in which the selector finds something. */
+  /** The page inside a visible webview: the first in which the selector finds something visible. */
   webviewFrame(selector: string, limit?: number): Promise<Frame> {
     return until(`a webview with ${selector}`, limit, async () => {
       for (const frame of await webviewFrames(this.page)) {
-        if ((await frame.locator(selector).count()) > 0) {
+        if (await shows(frame, selector)) {
           return frame;
         }
       }
