@@ -54,11 +54,23 @@ export async function seesDirty(workbench: Workbench, name: string, dirty: boole
   else await tab.and(workbench.page.locator(":not(.dirty)")).waitFor();
 }
 
-/** The engine processes of all windows, oldest first. */
+/**
+ * The engine processes of all windows of this test run, oldest first; never those of another run or
+ * of somebody's own VS Code, as tests kill them.
+ */
 export function engineProcesses(): number[] {
-  const lines = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" }).split("\n");
-  return lines
-    .filter((line) => /\/dist\/engine\.js\s*$/.test(line))
-    .map((line) => Number.parseInt(line, 10))
+  const lines = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n");
+  const processes = lines.flatMap((line) => {
+    const [, id, parent, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    return command === undefined ? [] : [{ id: Number(id), parent: Number(parent), command }];
+  });
+  const parents = new Map(processes.map(({ id, parent }) => [id, parent]));
+  const isOurs = (id: number): boolean => {
+    const parent = parents.get(id);
+    return parent !== undefined && parent > 1 && (parent === process.ppid || isOurs(parent));
+  };
+  return processes
+    .filter(({ id, command }) => /\/dist\/engine\.js\s*$/.test(command) && isOurs(id))
+    .map(({ id }) => id)
     .sort((a, b) => a - b);
 }

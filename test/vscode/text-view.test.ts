@@ -44,6 +44,7 @@ test("a light bulb in the text folds; both views follow, and Undo works from the
   await workbench.page.keyboard.press("Control+z");
   await seesDirty(workbench, name, false);
   await workbench.page.locator(".tab.active", { hasText: text }).waitFor();
+  await workbench.page.locator(".monaco-editor.focused").first().waitFor();
   await workbench.page.keyboard.press("Control+y");
   await seesDirty(workbench, name, true);
   expect((await readFile(join(folder, name))).equals(original)).toBe(true);
