@@ -42,7 +42,7 @@ export class ChangeView extends LitElement {
       th,
       td {
         text-align: right;
-        padding: 1px 0 1px 16px;
+        padding: 1px 0 1px 10px;
         line-height: 20px;
         font-weight: normal;
         font-variant-numeric: tabular-nums;
@@ -51,6 +51,8 @@ export class ChangeView extends LitElement {
       th:first-child {
         text-align: left;
         padding-left: 0;
+        white-space: normal;
+        overflow-wrap: anywhere;
       }
       thead th {
         color: var(--muted);

@@ -6,6 +6,9 @@ import { amount, bytes, counted, valueType } from "../elements/format.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { request } from "./model-events.ts";
 
+/** How the formats write themselves. */
+const FORMAT_NAMES: Readonly<Record<string, string>> = { onnx: "ONNX" };
+
 /** File name, what the file is, and what can be done with all of it. */
 @customElement("normlens-model-header")
 export class ModelHeader extends LitElement {
@@ -104,7 +107,7 @@ export class ModelHeader extends LitElement {
     const { report } = this;
     if (report === undefined) return this.bytes > 0 ? bytes(this.bytes) : "";
     return [
-      report.format,
+      FORMAT_NAMES[report.format] ?? report.format,
       report.opset > 0 ? `opset ${report.opset}` : "",
       report.producer,
       `${amount(report.parameters)} parameters`,

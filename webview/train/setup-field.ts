@@ -5,6 +5,7 @@ import "@vscode-elements/elements/dist/vscode-checkbox/index.js";
 import "@vscode-elements/elements/dist/vscode-option/index.js";
 import "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import "@vscode-elements/elements/dist/vscode-textfield/index.js";
+import type { VscodeSingleSelect } from "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import type { VscodeTextfield } from "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import type { Field, FieldId } from "./setup-fields.ts";
@@ -59,6 +60,7 @@ export class SetupField extends LitElement {
   @property() mistake = "";
   @property({ type: Boolean }) disabled = false;
   @query("vscode-textfield") private text!: VscodeTextfield | null;
+  @query("vscode-single-select") private select!: VscodeSingleSelect | null;
 
   override render() {
     const { field } = this;
@@ -131,10 +133,20 @@ export class SetupField extends LitElement {
     );
   }
 
-  /** The inner input lives in another shadow root, where an id reference cannot reach. */
   protected override async updated(_changed: PropertyValues) {
-    const { text } = this;
-    if (text === null) return;
+    const { select, text } = this;
+    if (select !== null) await this.selectAgain(select);
+    if (text !== null) await this.describeInput(text);
+  }
+
+  /** A select that got its value before its options were there shows nothing until told again. */
+  private async selectAgain(select: VscodeSingleSelect) {
+    await select.updateComplete;
+    if (select.value !== this.value) select.value = this.value;
+  }
+
+  /** The inner input lives in another shadow root, where an id reference cannot reach. */
+  private async describeInput(text: VscodeTextfield) {
     await text.updateComplete;
     text.wrappedElement.setAttribute("aria-invalid", String(this.mistake !== ""));
     text.wrappedElement.setAttribute("aria-description", this.mistake || this.field.help);
