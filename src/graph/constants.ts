@@ -1,33 +1,113 @@
 import type { AttributeProto, TensorProto } from "onnx-buf";
-import { findAttribute } from "./attributes.ts";
-import { DataType } from "./data-type.ts";
-import { type Graph, type Immutable, isStandardDomain } from "./graph.ts";
+import { findAttribute, intAttribute, intsAttribute } from "./attributes.ts";
+import { DataType, elementBits, isFloatingPoint } from "./data-type.ts";
+import { type Graph, type Immutable, isStandardDomain, type Node } from "./graph.ts";
 import { indexOf } from "./index.ts";
 import { messageTensor } from "./message-tensor.ts";
-import { float32Tensor, int64Tensor, type Tensor } from "./tensor.ts";
+import { readFloat64, readNumbers, roundedTensor } from "./numbers.ts";
+import { elementCount, float32Tensor, int64Tensor, type Tensor } from "./tensor.ts";
 
-/** Identity chains longer than this are refused: a cycle, or a file made to be slow. */
+/** Chains longer than this are refused: a cycle, or a file made to be slow. */
 const LONGEST_CHAIN = 64;
 
 /**
  * The tensor a value always equals: an initializer that no caller can override, a Constant, or
- * either of them behind Identity nodes; undefined when the value is known only at run time.
+ * either of them behind nodes that only pass it on in another shape or floating-point type;
+ * undefined when the value is known only at run time.
  *
  * The tensor keeps the name under which it is stored, which for Constant is the node's output.
  */
 export function constantValue(graph: Graph, value: string): Tensor | undefined {
-  const index = indexOf(graph);
+  const carriers: Node[] = [];
   let name = value;
   for (let step = 0; step < LONGEST_CHAIN; step++) {
-    const initializer = graph.initializers.get(name);
-    if (initializer !== undefined) return isOverridable(graph, name) ? undefined : initializer;
-    const producer = index.producer(name);
+    const stored = storedValue(graph, name);
+    if (stored !== undefined) return carried(graph, carriers, stored);
+    const producer = indexOf(graph).producer(name);
     if (producer === undefined || !isStandardDomain(producer.domain)) return undefined;
-    if (producer.opType === "Constant") return constantNodeTensor(producer, name);
-    if (producer.opType !== "Identity") return undefined;
+    if (graph.initializers.has(name) || !(producer.opType in CARRIERS)) return undefined;
+    carriers.push(producer);
     name = producer.input[0] ?? "";
   }
   return undefined;
+}
+
+/** An initializer that no caller can override, or a Constant. */
+function storedValue(graph: Graph, name: string): Tensor | undefined {
+  const initializer = graph.initializers.get(name);
+  if (initializer !== undefined) return isOverridable(graph, name) ? undefined : initializer;
+  const producer = indexOf(graph).producer(name);
+  const constant = producer?.opType === "Constant" && isStandardDomain(producer.domain);
+  return constant ? constantNodeTensor(producer, name) : undefined;
+}
+
+/** What a node that passes a constant on makes of it; undefined where that is not known. */
+type Carrier = (graph: Graph, node: Node, tensor: Tensor) => Tensor | undefined;
+
+const CARRIERS: Readonly<Record<string, Carrier>> = {
+  Identity: (_graph, _node, tensor) => tensor,
+  Cast: (_graph, node, tensor) => castTensor(tensor, intAttribute(node, "to", 0)),
+  Reshape: (graph, node, tensor) => {
+    const target = shortList(graph, node, 1, "shape");
+    return target && withDims(tensor, reshapedDims(node, tensor.dims, target));
+  },
+  Squeeze: (graph, node, tensor) => {
+    const axes = shortList(graph, node, 1, "axes")?.map((axis) => at(axis, tensor.dims.length));
+    const kept = tensor.dims.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1));
+    return withDims(tensor, kept);
+  },
+  Unsqueeze: (graph, node, tensor) => {
+    const list = shortList(graph, node, 1, "axes");
+    if (list === undefined) return undefined;
+    const rank = tensor.dims.length + list.length;
+    const axes = new Set(list.map((axis) => at(axis, rank)));
+    const rest = [...tensor.dims];
+    return withDims(
+      tensor,
+      Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : (rest.shift() ?? 1))),
+    );
+  },
+};
+
+/** Applies the nodes between a stored tensor and its reader, the last pushed first. */
+function carried(graph: Graph, carriers: readonly Node[], stored: Tensor): Tensor | undefined {
+  return carriers.reduceRight<Tensor | undefined>(
+    (tensor, node) => tensor && CARRIERS[node.opType]?.(graph, node, tensor),
+    stored,
+  );
+}
+
+/** Whole numbers given as an attribute, as older operator sets have them, or as a stored input. */
+function shortList(graph: Graph, node: Node, position: number, attribute: string) {
+  const value = node.input[position] ?? "";
+  if (value === "") return intsAttribute(node, attribute);
+  const tensor = storedValue(graph, value);
+  return tensor !== undefined && isIndexTensor(tensor) ? readNumbers(tensor) : undefined;
+}
+
+function reshapedDims(node: Node, dims: readonly number[], target: readonly number[]): number[] {
+  const keepsZero = intAttribute(node, "allowzero", 0) !== 0;
+  const sizes = target.map((size, axis) => (size === 0 && !keepsZero ? (dims[axis] ?? 0) : size));
+  const rest = elementCount(sizes.filter((size) => size >= 0));
+  return sizes.map((size) => (size < 0 ? elementCount(dims) / rest : size));
+}
+
+function withDims(tensor: Tensor, dims: readonly number[]): Tensor | undefined {
+  const fits = elementCount(dims) === elementCount(tensor.dims);
+  return fits ? { ...tensor, dims } : undefined;
+}
+
+/** Another floating-point type, converted when the data is read. */
+function castTensor(tensor: Tensor, dataType: DataType): Tensor | undefined {
+  if (tensor.dataType === dataType) return tensor;
+  if (!isFloatingPoint(dataType) || !isFloatingPoint(tensor.dataType)) return undefined;
+  const convert = () => roundedTensor("", tensor.dims, dataType, readFloat64(tensor)).data.read();
+  const byteLength = (elementCount(tensor.dims) * (elementBits(dataType) ?? 0)) / 8;
+  return { ...tensor, dataType, data: { encoding: "memory", byteLength, read: convert } };
+}
+
+function at(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
 }
 
 /** From IR version 4 an initializer that is also a graph input is only a default value. */

@@ -1,6 +1,6 @@
 import { makeValueInfo } from "./builder.ts";
 import { type Graph, isStandardDomain, type Node } from "./graph.ts";
-import { bodiesOf, indexOf } from "./index.ts";
+import { type Body, bodiesOf, indexOf } from "./index.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** The IR version from which an initializer need not be a graph input as well. */
@@ -73,7 +73,10 @@ function findOrphans(edited: Graph, replaced: readonly Node[]): Orphans {
   const index = indexOf(edited);
   const initializers = new Set<string>();
   const nodes = new Set<Node>();
-  const candidates = replaced.flatMap((node) => node.input);
+  const candidates = replaced.flatMap((node) => [
+    ...node.input,
+    ...bodiesOf(node).flatMap(bodyReads),
+  ]);
   for (let name = candidates.pop(); name !== undefined; name = candidates.pop()) {
     const read = (value: string) =>
       index.isOutput(value) ||
@@ -92,6 +95,12 @@ function findOrphans(edited: Graph, replaced: readonly Node[]): Orphans {
     candidates.push(...producer.input);
   }
   return { initializers, nodes };
+}
+
+/** Names that a body reads, from outside or its own. */
+function bodyReads(body: Body): string[] {
+  const inner = body.node.flatMap((node) => bodiesOf(node).flatMap(bodyReads));
+  return [...body.node.flatMap((node) => node.input), ...inner];
 }
 
 function changedInputs(graph: Graph, initializers: ReadonlyMap<string, Tensor>): Graph["inputs"] {

@@ -1,4 +1,5 @@
-import type { TensorProto } from "onnx-buf";
+import { create } from "@bufbuild/protobuf";
+import { type TensorProto, TensorProtoSchema } from "onnx-buf";
 import { DataType, dataTypeName, elementBits } from "./data-type.ts";
 import type { Immutable } from "./graph.ts";
 import { InputError } from "./input-error.ts";
@@ -66,4 +67,15 @@ function typedBytes(message: Immutable<TensorProto>): Uint8Array {
 
 function bytes(array: { buffer: ArrayBufferLike; byteOffset: number; byteLength: number }) {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** A message that holds the tensor's data itself, for attributes and subgraphs. */
+export function tensorMessage(tensor: Tensor): TensorProto {
+  return create(TensorProtoSchema, {
+    name: tensor.name,
+    dims: tensor.dims.map(BigInt),
+    dataType: tensor.dataType,
+    rawData: Uint8Array.from(tensor.data.read()),
+    docString: tensor.header?.docString ?? "",
+  });
 }

@@ -15,11 +15,17 @@ export function findings(graph: Graph): Finding[] {
   return [...foldFindings(graph), ...numericsFindings(graph)];
 }
 
-/** One remark a BatchNorm: how it folds, or why not and what can be done instead. */
+/**
+ * One remark a BatchNorm: how it folds, or why not and what can be done instead. Arithmetic is
+ * remarked on only where it folds; nobody misses a fold of an Add that stays.
+ */
 function foldFindings(graph: Graph): Finding[] {
   const rule = foldBatchNorm.id;
   const affine = new Map(batchNormToAffine.find(graph, {}).map((site) => [site.node, site]));
-  return foldBatchNorm.find(graph, {}).map((site): Finding => {
+  const sites = foldBatchNorm
+    .find(graph, {})
+    .filter((site) => site.applicable || isBatchNormalization(site.node));
+  return sites.map((site): Finding => {
     const about = { rule, severity: "information", node: site.id } as const;
     if (site.applicable) {
       const fix = { title: site.title, pass: rule, site: site.id };

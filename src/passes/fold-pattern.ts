@@ -1,31 +1,53 @@
-import type { GraphBuilder } from "../graph/builder.ts";
 import type { GraphChanges } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { AffineForm, BatchNormalization } from "./batch-normalization.ts";
+import type { ChannelAffine } from "./channel-affine.ts";
+import type { TensorNames } from "./linear-layer.ts";
 import type { Refusal } from "./refusal.ts";
 
+/** A node that computes y = scale·x + shift in each channel, and that a neighbour may take up. */
+export interface FoldSite {
+  readonly node: Node;
+  readonly kind: "normalization" | "arithmetic";
+  readonly input: string;
+  readonly output: string;
+  readonly affine: ChannelAffine;
+}
+
 /**
- * One way to let a neighbour compute a BatchNorm's affine form. Each pattern is a file; the table
- * in fold-batch-norm.ts tries them in order.
+ * One direction in which a site can be taken up. Each pattern is a file; the strategy in
+ * fold-batch-norm.ts orders them.
  *
- * @returns how to fold, the reason why this neighbour cannot, or undefined where the neighbour is
- *   not of this pattern's kind.
+ * @returns how to fold, or why not.
  */
 export type FoldPattern = (
   graph: Graph,
-  batchNorm: BatchNormalization,
-  affine: AffineForm,
-) => Fold | Refusal | undefined;
+  site: FoldSite,
+  options: FoldOptions,
+) => Fold | FoldRefusal;
+
+export interface FoldOptions {
+  /** Copies a layer whose result others read as well, so that the copy can take the site up. */
+  readonly duplicateProducer: boolean;
+}
+
+export interface FoldRefusal extends Refusal {
+  /** A linear layer was found and something is in its way: this says more than that there is none. */
+  readonly near: boolean;
+}
 
 export interface Fold {
-  /** The node that takes the affine form up. */
+  /** The node that takes the affine form up; the first one where several do. */
   readonly into: Node;
   /** Every node the fold changes; two folds that share one are applied one after the other. */
   readonly touches: readonly Node[];
+  /** Nodes in the graph after it, less those before. */
+  readonly addedNodes: number;
+  /** Values that mean the same before and after, at which the fold can be checked. */
+  readonly outputs: readonly string[];
   /** The edit. Names come from the builder, which knows those of folds applied together with it. */
-  changes(names: GraphBuilder): GraphChanges;
+  changes(names: TensorNames["builder"]): GraphChanges;
 }
 
 /**
@@ -36,22 +58,28 @@ export function nameForChanged(
   graph: Graph,
   value: string,
   tensor: Tensor,
-  names: GraphBuilder,
+  { builder, copies }: TensorNames,
 ): string {
+  return !copies && graph.initializers.has(value) && hasOneReader(graph, value)
+    ? value
+    : builder.freshName(changedStem(tensor.name));
+}
+
+export function hasOneReader(graph: Graph, value: string): boolean {
   const index = indexOf(graph);
-  const owned =
-    graph.initializers.has(value) &&
-    index.uses(value).length === 1 &&
-    !index.readByBody(value) &&
-    !index.isOutput(value);
-  return owned ? value : names.freshName(`${tensor.name}_folded`);
+  return index.uses(value).length === 1 && !index.readByBody(value) && !index.isOutput(value);
+}
+
+/** A stem for the name of something that no longer is what its name stood for. */
+export function changedStem(name: string): string {
+  return /_folded(_\d+)?$/.test(name) ? name.replace(/_\d+$/, "") : `${name}_folded`;
 }
 
 /**
  * A name for the bias that a node did not have, after the name of its weight: conv1.bias beside
  * conv1.weight.
  */
-export function biasName(weight: string, names: GraphBuilder): string {
+export function biasName(weight: string, { builder }: TensorNames): string {
   const renamed = weight.replace(/(weight|kernel)(?=[^a-z]*$)/i, "bias");
-  return names.freshName(renamed === weight ? `${weight}_bias` : renamed);
+  return builder.freshName(renamed === weight ? `${weight}_bias` : renamed);
 }

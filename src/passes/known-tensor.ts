@@ -3,9 +3,9 @@ import { dataTypeName, isFloatingPoint } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
-import { readFloat64 } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Refusal, refuse } from "./refusal.ts";
+import { exactFloat64 } from "./scaled-tensor.ts";
 
 /**
  * The floating-point tensor behind a value, or why it is not known before the model runs.
@@ -23,10 +23,10 @@ export function knownTensor(graph: Graph, value: string, role: string): Tensor |
   return tensor;
 }
 
-/** A tensor's values, or the sentence of the file that could not be read. */
+/** A tensor's values as they were before any rounding of ours, or the sentence of the file that could not be read. */
 export function knownValues(tensor: Tensor): Float64Array | Refusal {
   try {
-    return readFloat64(tensor);
+    return exactFloat64(tensor);
   } catch (error) {
     if (error instanceof InputError) return refuse(`${error.message}.`);
     throw error;

@@ -2,7 +2,7 @@ import { DataType, dataTypeName } from "../graph/data-type.ts";
 import { InputError } from "../graph/input-error.ts";
 import { float16ToNumber } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { ChannelLayout } from "./scaled-tensor.ts";
+import { type ChannelLayout, channelAt } from "./scaled-tensor.ts";
 
 /** Largest finite number of each type. */
 const LARGEST: ReadonlyMap<DataType, number> = new Map([
@@ -37,11 +37,8 @@ export function weightOverflow(
   if (bytes === undefined) return undefined;
   const patterns = new Uint16Array(bytes.slice().buffer);
   const largest = new Uint16Array(scale.length);
-  const { channelsPerGroup, repeats, inner } = layout;
   for (const [position, pattern] of patterns.entries()) {
-    const block = Math.floor(position / inner);
-    const group = Math.floor(block / (channelsPerGroup * repeats));
-    const channel = group * channelsPerGroup + (block % channelsPerGroup);
+    const channel = channelAt(layout, position);
     const magnitude = pattern & 0x7fff;
     if (magnitude > (largest[channel] as number)) largest[channel] = magnitude;
   }

@@ -1,6 +1,6 @@
 import { DataType } from "../graph/data-type.ts";
 import { readFloat64, roundedTensor } from "../graph/numbers.ts";
-import { elementCount, type Tensor } from "../graph/tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
 
 /**
  * Where the channels lie in a weight, seen as the row-major array
@@ -19,10 +19,15 @@ export interface ChannelLayout {
   readonly inner: number;
 }
 
-interface Scaled {
-  readonly base: Tensor;
+/** One factor a channel. */
+interface Factor {
   readonly layout: ChannelLayout;
   readonly scale: Float64Array;
+}
+
+interface Scaled {
+  readonly base: Tensor;
+  readonly factors: readonly Factor[];
 }
 
 /** How tensors of this module came about, so that scaling twice still rounds once. */
@@ -35,7 +40,8 @@ const exactValues = new WeakMap<Tensor, Float64Array>();
  * A weight times one factor a channel: each product in float64, rounded once to the stored type.
  *
  * The product is computed whenever the data is read and not kept, so that folding a model needs
- * memory for one layer at a time. Scaling the result again scales the original by both factors.
+ * memory for one layer at a time. Scaling the result again scales the original by both factors,
+ * also where they lie along different axes, as after a fold from each side.
  */
 export function scaledTensor(
   name: string,
@@ -43,22 +49,26 @@ export function scaledTensor(
   layout: ChannelLayout,
   scale: Float64Array,
 ): Tensor {
-  const origin = origins.get(tensor);
-  if (origin !== undefined && sameLayout(origin.layout, layout)) {
-    const both = scale.map((factor, channel) => factor * (origin.scale[channel] as number));
-    return scaledTensor(name, origin.base, layout, both);
-  }
+  const { base, factors } = origins.get(tensor) ?? { base: tensor, factors: [] };
+  const all = withFactor(factors, { layout, scale });
   const scaled: Tensor = {
     ...tensor,
     name,
     data: {
       encoding: "memory",
       byteLength: tensor.data.byteLength,
-      read: () => scaledBytes(tensor, layout, scale),
+      read: () => scaledBytes(base, all),
     },
   };
-  origins.set(scaled, { base: tensor, layout, scale });
+  origins.set(scaled, { base, factors: all });
   return scaled;
+}
+
+function withFactor(factors: readonly Factor[], added: Factor): readonly Factor[] {
+  const same = factors.find((factor) => sameLayout(factor.layout, added.layout));
+  if (same === undefined) return [...factors, added];
+  const scale = added.scale.map((factor, channel) => factor * (same.scale[channel] as number));
+  return factors.map((factor) => (factor === same ? { ...added, scale } : factor));
 }
 
 function sameLayout(a: ChannelLayout, b: ChannelLayout): boolean {
@@ -82,22 +92,31 @@ export function roundOnce(
   return tensor;
 }
 
-/** The values as they were before roundOnce rounded them, or as they are stored. */
+/** The values as they were before roundOnce or scaledTensor rounded them, or as they are stored. */
 export function exactFloat64(tensor: Tensor): Float64Array {
-  return exactValues.get(tensor) ?? readFloat64(tensor);
+  const exact = exactValues.get(tensor);
+  if (exact !== undefined) return exact;
+  const origin = origins.get(tensor);
+  return origin === undefined ? readFloat64(tensor) : scaledFloat64(origin.base, origin.factors);
 }
 
-function scaledBytes(tensor: Tensor, layout: ChannelLayout, scale: Float64Array): Uint8Array {
-  if (tensor.dataType === DataType.FLOAT) {
+/** One factor on float32 is multiplied in place of a copy in float64, which large models are. */
+function scaledBytes(tensor: Tensor, factors: readonly Factor[]): Uint8Array {
+  const [only, ...others] = factors;
+  if (tensor.dataType === DataType.FLOAT && only !== undefined && others.length === 0) {
     const source = float32View(tensor.data.read());
     const target = new Float32Array(source.length);
-    multiply(source, target, layout, scale);
+    multiply(source, target, only);
     return new Uint8Array(target.buffer);
   }
-  const source = readFloat64(tensor);
-  const target = new Float64Array(elementCount(tensor.dims));
-  multiply(source, target, layout, scale);
+  const target = scaledFloat64(tensor, factors);
   return roundedTensor(tensor.name, tensor.dims, tensor.dataType, target).data.read();
+}
+
+function scaledFloat64(tensor: Tensor, factors: readonly Factor[]): Float64Array {
+  const values = exactValues.get(tensor)?.slice() ?? readFloat64(tensor);
+  for (const factor of factors) multiply(values, values, factor);
+  return values;
 }
 
 /** A view where the file's bytes happen to be aligned, a copy elsewhere. */
@@ -113,8 +132,7 @@ function float32View(bytes: Uint8Array): Float32Array {
 function multiply<Values extends Float32Array | Float64Array>(
   source: Values,
   target: Values,
-  layout: ChannelLayout,
-  scale: Float64Array,
+  { layout, scale }: Factor,
 ): void {
   const { groups, repeats, channelsPerGroup, inner } = layout;
   let position = 0;
@@ -128,4 +146,33 @@ function multiply<Values extends Float32Array | Float64Array>(
       }
     }
   }
+}
+
+/**
+ * Σ of weight × input over everything but the output channel, where the input is constant in each
+ * of its channels: what a shift in front of a linear operator adds behind it.
+ *
+ * @param output the layout of the result's channels in the same weight.
+ */
+export function shiftThrough(
+  values: Float64Array,
+  input: ChannelLayout,
+  output: ChannelLayout,
+  shift: Float64Array,
+): Float64Array {
+  const sums = new Float64Array(output.groups * output.channelsPerGroup);
+  for (const [position, value] of values.entries()) {
+    const channel = channelAt(output, position);
+    sums[channel] =
+      (sums[channel] as number) + value * (shift[channelAt(input, position)] as number);
+  }
+  return sums;
+}
+
+/** The channel of the element at a row-major position. */
+export function channelAt(layout: ChannelLayout, position: number): number {
+  const { channelsPerGroup, repeats, inner } = layout;
+  const block = Math.floor(position / inner);
+  const group = Math.floor(block / (channelsPerGroup * repeats));
+  return group * channelsPerGroup + (block % channelsPerGroup);
 }

@@ -1,6 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import type { Pass } from "./pass.ts";
+import type { Pass, PassOptions } from "./pass.ts";
 
 /**
  * Whether a site was asked for; all are when no list is given.
@@ -11,9 +11,10 @@ export function requireSites(
   pass: Pass,
   graph: Graph,
   sites: readonly string[] | undefined,
+  options: PassOptions = {},
 ): (id: string) => boolean {
   if (sites === undefined) return () => true;
-  const known = new Set(pass.find(graph, {}).map((site) => site.id));
+  const known = new Set(pass.find(graph, options).map((site) => site.id));
   for (const id of sites) {
     if (known.has(id)) continue;
     const list = known.size === 0 ? "none" : [...known].slice(0, 10).join(", ");
