@@ -1,22 +1,21 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Frame, Locator, Page } from "playwright-core";
+import { collectErrors } from "./errors.ts";
 import { resultsFolder } from "./paths.ts";
+import { QuickInput } from "./quick-input.ts";
 import { until } from "./until.ts";
 import { shows, webviewFrames } from "./webviews.ts";
 
 /** VS Code's window in the browser, as a person uses it: by keys, mouse and what is on the screen. */
 export class Workbench {
   /** Errors of the window, the extension host and the pages, for tests that want none. */
-  readonly errors: string[] = [];
+  readonly errors: readonly string[];
+  readonly #quickInput: QuickInput;
 
   constructor(readonly page: Page) {
-    page.on("pageerror", (error) => this.errors.push(error.message));
-    page.on("console", (message) => {
-      if (message.type() === "error" && !isNoise(message.text())) {
-        this.errors.push(message.text());
-      }
-    });
+    this.errors = collectErrors(page);
+    this.#quickInput = new QuickInput(page);
   }
 
   /** Opens a folder, given as the server's address for it. */
@@ -33,23 +32,23 @@ export class Workbench {
   /** Opens a file of the folder by Go to File, and waits for its tab. */
   async openFile(path: string): Promise<void> {
     const name = basename(path);
-    await this.choose(path, name);
+    await this.#quickInput.choose(path, name);
     await this.tab(name).and(this.page.locator(".active")).waitFor();
   }
 
   /** Runs a command by its title in the palette, such as `NormLens: Fold BatchNorm`. */
   async runCommand(title: string): Promise<void> {
-    await this.choose(`>${title}`, title);
+    await this.#quickInput.choose(`>${title}`, title);
   }
 
   /** Picks an entry of a list that a command has opened. */
   async pick(label: string): Promise<void> {
-    await this.quickInputRow(label).click();
+    await this.#quickInput.row(label).click();
   }
 
   /** Answers an input box that a command has opened. */
   async enter(text: string): Promise<void> {
-    await this.quickInput().fill(text);
+    await this.#quickInput.box.fill(text);
     await this.page.keyboard.press("Enter");
   }
 
@@ -61,11 +60,9 @@ export class Workbench {
 
   /** Puts the cursor of the text editor at a line and column, both from 1. */
   async goTo(line: number, column = 1): Promise<void> {
-    await this.quickOpen(`:${line}:${column}`);
-    await this.quickInputRows()
-      .filter({ hasText: `line ${line}` })
-      .click();
-    await this.quickInput().waitFor({ state: "hidden" });
+    await this.#quickInput.open(`:${line}:${column}`);
+    await this.#quickInput.rows.filter({ hasText: `line ${line}` }).click();
+    await this.#quickInput.box.waitFor({ state: "hidden" });
     await this.page.locator(".monaco-editor.focused").first().waitFor();
   }
 
@@ -165,68 +162,10 @@ export class Workbench {
     await this.page.locator(".explorer-viewlet .pane-header").first().waitFor();
   }
 
-  /**
-   * Opens the quick input with a text and clicks an entry. An open list does not learn of files that
-   * are still being searched and extensions that are still being loaded, so it is opened again.
-   */
-  private async choose(text: string, label: string): Promise<void> {
-    await until(`"${label}" to choose`, undefined, async () => {
-      await this.quickOpen(text);
-      if (await succeeds(this.quickInputRow(label).click({ timeout: 3000 }))) {
-        return true;
-      }
-      await this.page.keyboard.press("Escape");
-      return undefined;
-    });
-  }
-
-  /** A key is lost while the focus moves into a webview that still loads, so it is pressed again. */
-  private async quickOpen(text: string): Promise<void> {
-    const input = this.quickInput();
-    await until("quick input", undefined, async () => {
-      await this.page.keyboard.press(text.startsWith(">") ? "F1" : "Control+P");
-      return (await succeeds(input.waitFor({ timeout: 2000 }))) || undefined;
-    });
-    await input.fill(text);
-  }
-
-  private quickInput(): Locator {
-    return this.page.locator(".quick-input-widget:visible .quick-input-box input");
-  }
-
-  private quickInputRow(label: string): Locator {
-    const exact = this.page.locator(".label-name").getByText(label, { exact: true });
-    return this.quickInputRows().filter({ has: exact }).first();
-  }
-
-  private quickInputRows(): Locator {
-    return this.page.locator(".quick-input-list .monaco-list-row");
-  }
-
   private async openLightBulb(): Promise<Locator> {
     await this.page.keyboard.press("Control+.");
     const rows = this.page.locator(".action-widget .monaco-list-row.action");
     await rows.first().waitFor();
     return rows;
   }
-}
-
-function succeeds(action: Promise<void>): Promise<boolean> {
-  return action.then(
-    () => true,
-    () => false,
-  );
-}
-
-/** What does not concern the extension; the last is what VS Code says on an overloaded machine. */
-const noise = [
-  "Failed to load resource",
-  "authentication provider",
-  "[lifecycle]",
-  "vscode-log:",
-  "Aborted onWillSaveTextDocument-event",
-];
-
-function isNoise(text: string): boolean {
-  return noise.some((part) => text.includes(part));
 }

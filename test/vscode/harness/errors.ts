@@ -1,0 +1,23 @@
+import type { Page } from "playwright-core";
+
+/** What does not concern the extension; the last is what VS Code says on an overloaded machine. */
+const noise = [
+  "Failed to load resource",
+  "authentication provider",
+  "[lifecycle]",
+  "vscode-log:",
+  "Aborted onWillSaveTextDocument-event",
+];
+
+/** A list that grows with the errors of the window, the extension host and the pages. */
+export function collectErrors(page: Page): readonly string[] {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    const text = message.text();
+    if (message.type() === "error" && !noise.some((part) => text.includes(part))) {
+      errors.push(text);
+    }
+  });
+  return errors;
+}
