@@ -64,7 +64,7 @@ export function readBatchNormalization(graph: Graph, node: Node): BatchNormaliza
  * - opset 7 to 13: the outputs mean, var, saved_mean and saved_var are there
  * - from opset 14: attribute training_mode, 0 (inference) by default
  */
-function trainingReason(graph: Graph, node: Node): Refusal | undefined {
+export function trainingReason(graph: Graph, node: Node): Refusal | undefined {
   const opset = standardOpset(graph);
   const name = siteId(node);
   const advice = "switch it to inference first";

@@ -1,4 +1,4 @@
-import type { Graph } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
 import type { Finding } from "../protocol/reports.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { isBatchNormalization, numericProblem, readParameters } from "./batch-normalization.ts";
@@ -6,13 +6,15 @@ import { channelFindings } from "./channel-findings.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { siteId } from "./pass.ts";
 import { isRefusal } from "./refusal.ts";
+import { switchToInference } from "./switch-to-inference.ts";
+import { unusedParameters } from "./unused-parameters.ts";
 
 /**
  * Every remark on a model: sites of passes, and rules without a fix. Reads the short per-channel
  * vectors of normalizations and no large weight.
  */
 export function findings(graph: Graph): Finding[] {
-  return [...foldFindings(graph), ...numericsFindings(graph)];
+  return [...foldFindings(graph), ...numericsFindings(graph), ...unusedParameters(graph)];
 }
 
 /**
@@ -21,7 +23,14 @@ export function findings(graph: Graph): Finding[] {
  */
 function foldFindings(graph: Graph): Finding[] {
   const rule = foldBatchNorm.id;
-  const affine = new Map(batchNormToAffine.find(graph, {}).map((site) => [site.node, site]));
+  const instead = new Map<Node, Finding["fix"]>();
+  for (const pass of [batchNormToAffine, switchToInference]) {
+    for (const site of pass.find(graph, {})) {
+      if (site.applicable) {
+        instead.set(site.node, { title: site.title, pass: pass.id, site: site.id });
+      }
+    }
+  }
   const sites = foldBatchNorm
     .find(graph, {})
     .filter((site) => site.applicable || isBatchNormalization(site.node));
@@ -32,10 +41,8 @@ function foldFindings(graph: Graph): Finding[] {
       return { ...about, message: `${site.id} can be folded into ${site.into}.`, fix };
     }
     const message = `${site.id} is not folded. ${site.reason}`;
-    const instead = affine.get(site.node);
-    if (instead?.applicable !== true) return { ...about, message, reason: site.reason };
-    const fix = { title: instead.title, pass: batchNormToAffine.id, site: instead.id };
-    return { ...about, message, fix, reason: site.reason };
+    const fix = instead.get(site.node);
+    return { ...about, message, reason: site.reason, ...(fix === undefined ? {} : { fix }) };
   });
 }
 

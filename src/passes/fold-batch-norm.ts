@@ -1,16 +1,8 @@
 import { takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { indexOf } from "../graph/index.ts";
 import type { FoldOptions } from "./fold-pattern.ts";
-import { type AppliedFold, foldCandidates, foldGraph } from "./fold-strategy.ts";
-import {
-  type Pass,
-  type PassOptions,
-  type PassResult,
-  type Site,
-  type SiteOutput,
-  siteId,
-} from "./pass.ts";
+import { foldCandidates, foldGraph, siteOutputs } from "./fold-strategy.ts";
+import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
 
@@ -64,17 +56,4 @@ function apply(
     skipped,
     siteOutputs: siteOutputs(graph, result.graph, result.applied),
   };
-}
-
-/** The values that both graphs still have, each once: a name means the same in both. */
-function siteOutputs(before: Graph, after: Graph, applied: readonly AppliedFold[]): SiteOutput[] {
-  const seen = new Set<string>();
-  return applied.flatMap(({ node, outputs }) =>
-    outputs.flatMap((value) => {
-      const both = [before, after].every((graph) => indexOf(graph).producer(value) !== undefined);
-      if (!both || seen.has(value)) return [];
-      seen.add(value);
-      return [{ site: node, before: value, after: value }];
-    }),
-  );
 }

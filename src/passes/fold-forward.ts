@@ -12,6 +12,7 @@ import {
   type FoldPattern,
   type FoldRefusal,
   type FoldSite,
+  type Remainder,
 } from "./fold-pattern.ts";
 import type { Absorption, LinearLayer, TensorNames } from "./linear-layer.ts";
 import { linearOperator } from "./linear-operators.ts";
@@ -214,7 +215,7 @@ function fold(graph: Graph, site: FoldSite, readers: Readers, kept: KeptShift | 
       ...[...leaves, ...movements, ...arithmetic].map(({ node }) => node),
       ...leaves.flatMap(({ absorption }) => absorption.touches),
     ],
-    addedNodes: appended - arithmetic.length - (kept === undefined ? 1 : 0),
+    addedNodes: appended - arithmetic.length - ((kept ?? site.remainder) ? 0 : 1),
     outputs: leaves.flatMap(({ node }) => node.output.slice(0, 1)),
     changes: (builder) => changes(graph, site, readers, kept, { builder, copies: false }),
   };
@@ -228,20 +229,10 @@ function changes(
   kept: KeptShift | undefined,
   names: TensorNames,
 ): GraphChanges {
-  const replace = new Map<Node, readonly Node[]>([[site.node, []]]);
-  const initializers: Tensor[] = [];
-  const renamed = new Map([[site.output, site.input]]);
-  if (kept !== undefined) {
-    const name = names.builder.freshName(`${siteId(site.node)}_shift`);
-    const constant = roundOnce(name, kept.dims, kept.dataType, kept.values);
-    const output = names.builder.freshName(`${site.input}_shifted`);
-    const operands = { value: site.input, constant: constant.name };
-    const add = channelArithmetic(graph, "Add", operands, output, kept.axis, site.node.name);
-    const { opType, input, attribute } = add;
-    replace.set(site.node, [changeNode(site.node, { opType, input, output: [output], attribute })]);
-    initializers.push(constant);
-    renamed.set(site.output, output);
-  }
+  const { nodes, initializers: added, output } = remainder(graph, site, kept, names);
+  const replace = new Map<Node, readonly Node[]>([[site.node, nodes]]);
+  const initializers: Tensor[] = [...added];
+  const renamed = new Map([[site.output, output]]);
   const current = (value: string) => renamed.get(value) ?? value;
   // Movements and arithmetic were found in an order in which each follows what it reads.
   const inOrder = [...movements, ...arithmetic].sort(
@@ -270,4 +261,23 @@ function changes(
     initializers.push(...built.initializers);
   }
   return { replace, initializers };
+}
+
+/** What stays of the site: nothing, the Add of a shift, or what the site does besides. */
+function remainder(
+  graph: Graph,
+  site: FoldSite,
+  kept: KeptShift | undefined,
+  names: TensorNames,
+): Remainder {
+  if (site.remainder !== undefined) return site.remainder(kept?.values, names);
+  if (kept === undefined) return { nodes: [], initializers: [], output: site.input };
+  const name = names.builder.freshName(`${siteId(site.node)}_shift`);
+  const constant = roundOnce(name, kept.dims, kept.dataType, kept.values);
+  const output = names.builder.freshName(`${site.input}_shifted`);
+  const operands = { value: site.input, constant: constant.name };
+  const add = channelArithmetic(graph, "Add", operands, output, kept.axis, site.node.name);
+  const { opType, input, attribute } = add;
+  const node = changeNode(site.node, { opType, input, output: [output], attribute });
+  return { nodes: [node], initializers: [constant], output };
 }

@@ -13,6 +13,20 @@ export interface FoldSite {
   readonly input: string;
   readonly output: string;
   readonly affine: ChannelAffine;
+  /**
+   * What stays of a site that does more than y = scale·x + shift; left out where nothing does.
+   *
+   * @param shift what is to be added for each channel, where the neighbours take the scale alone.
+   */
+  readonly remainder?: (shift: Float64Array | undefined, names: TensorNames) => Remainder;
+}
+
+export interface Remainder {
+  /** What takes the site's place. */
+  readonly nodes: readonly Node[];
+  readonly initializers: readonly Tensor[];
+  /** What the neighbours read. */
+  readonly output: string;
 }
 
 /**

@@ -1,13 +1,13 @@
 import { GraphBuilder } from "../graph/builder.ts";
 import { changeGraph, takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { bodiesOf } from "../graph/index.ts";
+import { bodiesOf, indexOf } from "../graph/index.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { isBatchNormalization } from "./batch-normalization.ts";
 import { bodyGraph, bodyOf, withBodies } from "./body-graph.ts";
-import type { FoldOptions } from "./fold-pattern.ts";
+import type { Fold, FoldOptions } from "./fold-pattern.ts";
 import { type FoldDirection, findFold } from "./fold-sites.ts";
-import { siteId } from "./pass.ts";
+import { type SiteOutput, siteId } from "./pass.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
 
 /** Bodies nested deeper than this are left alone. */
@@ -48,7 +48,8 @@ export function foldGraph(
   const applied = [...bodies.applied];
   let current = bodies.graph;
   const rounds = (direction: FoldDirection): boolean => {
-    const round = foldRound(current, wanted, options, direction, names);
+    const find: FoldFinder = (now, node) => findFold(now, node, options, direction);
+    const round = foldRound(current, wanted, find, names);
     if (round === undefined) return false;
     applied.push(...round.applied);
     current = round.graph;
@@ -58,11 +59,14 @@ export function foldGraph(
   return { graph: current, applied };
 }
 
-function foldRound(
+/** How a node folds in a graph, why not, or undefined where it is no site. */
+export type FoldFinder = (graph: Graph, node: Node) => Fold | Refusal | undefined;
+
+/** Folds every wanted site that touches no node of another one; undefined where none is left. */
+export function foldRound(
   graph: Graph,
   wanted: (id: string) => boolean,
-  options: FoldOptions,
-  direction: FoldDirection,
+  find: FoldFinder,
   names: GraphBuilder,
 ): FoldResult | undefined {
   const replace = new Map<Node, readonly Node[]>();
@@ -76,7 +80,7 @@ function foldRound(
   ];
   for (const node of inOrder) {
     if (touched.has(node)) continue;
-    const fold = findFold(graph, node, options, direction);
+    const fold = find(graph, node);
     if (fold === undefined || isRefusal(fold)) continue;
     if (fold.touches.some((each) => touched.has(each))) continue;
     for (const each of fold.touches) touched.add(each);
@@ -130,4 +134,21 @@ export function foldCandidates(graph: Graph, options: FoldOptions, depth = 0): C
       foldCandidates(bodyGraph(graph, body).graph, options, depth + 1),
     );
   });
+}
+
+/** The values that both graphs still have, each once: a name means the same in both. */
+export function siteOutputs(
+  before: Graph,
+  after: Graph,
+  applied: readonly AppliedFold[],
+): SiteOutput[] {
+  const seen = new Set<string>();
+  return applied.flatMap(({ node, outputs }) =>
+    outputs.flatMap((value) => {
+      const both = [before, after].every((graph) => indexOf(graph).producer(value) !== undefined);
+      if (!both || seen.has(value)) return [];
+      seen.add(value);
+      return [{ site: node, before: value, after: value }];
+    }),
+  );
 }

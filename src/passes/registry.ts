@@ -1,10 +1,17 @@
 import { InputError } from "../graph/input-error.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
+import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
+import { switchToInference } from "./switch-to-inference.ts";
 
 /** Every transformation, in the order in which menus show them. */
-export const PASSES: readonly Pass[] = [foldBatchNorm, batchNormToAffine];
+export const PASSES: readonly Pass[] = [
+  foldBatchNorm,
+  batchNormToAffine,
+  switchToInference,
+  mergeNormalizationAffine,
+];
 
 /** @throws InputError with the known ids. */
 export function findPass(id: string): Pass {

@@ -386,8 +386,12 @@ def carried_along():
 
 
 def main() -> None:
+    from fold_pattern_edges import GROUPS  # it imports the helpers of this file
+
     for group in (convolutions, other_producers, forward, standalone, not_alone, training, odd_variance, where_parameters_live, element_types, versions, inside_bodies, carried_along):
         group()
+    for group in GROUPS:
+        group(save)
     lines = ",\n".join("  " + json.dumps(pattern) for pattern in patterns)
     (FOLDER / "patterns.json").write_text(f"[\n{lines}\n]\n")
     print(f"{len(patterns)} patterns")

@@ -90,7 +90,7 @@ describe("registry", () => {
   test("finds each pass by its id and names the known ones otherwise", () => {
     for (const pass of PASSES) expect(findPass(pass.id)).toBe(pass);
     expect(() => findPass("fold")).toThrow(
-      "pass fold does not exist; the passes are: fold-batch-norm, batch-norm-to-affine",
+      "pass fold does not exist; the passes are: fold-batch-norm, batch-norm-to-affine, switch-to-inference, merge-normalization-affine",
     );
   });
 });
