@@ -1,5 +1,6 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { build, context } from "esbuild";
+import { noSockets } from "./scripts/no-sockets.mjs";
 
 /**
  * Bundles what runs: the extension's entry, the engine process, the command line and the pages.
@@ -41,6 +42,7 @@ const bundles = [
     target: "node20",
     format: "cjs",
     external: ["vscode"],
+    plugins: [noSockets],
     minify: true,
   },
   {
