@@ -85,6 +85,7 @@ test("names with markup stay text in every view", async ({ openWorkspace }) => {
   await workbench.screenshot("robust 3 hostile names");
   expect(await page.locator("img").count()).toBe(0);
   await workbench.runCommand("NormLens: Undo Model Edit");
+  await seesDirty(workbench, "hostile.onnx", false);
   await workbench.runCommand("NormLens: Open as Text");
   await workbench.page.locator(".monaco-editor .squiggly-info").first().waitFor();
   await workbench.screenshot("robust 4 hostile text");

@@ -13,6 +13,8 @@ export function registerHistoryCommands({ documents }: HostParts): vscode.Dispos
     // Without its page the model has no edits.
     if (documents.get(model) === undefined || tab === undefined) return;
     if (tab.isActive && tab.group.isActive) {
+      // From the palette the focus is still in its input box, which would undo typing instead.
+      await vscode.commands.executeCommand("workbench.action.focusActiveEditorGroup");
       await vscode.commands.executeCommand(command);
       return;
     }
