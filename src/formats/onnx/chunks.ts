@@ -1,30 +1,23 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
   ModelProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
-  type TensorProto,
-  TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { GraphField, ModelField, TensorField } from "./fields.ts";
+import { type Chunk, concat, fieldHeader, known } from "./chunk.ts";
+import type { ExternalLocation } from "./external-data.ts";
+import { GraphField, ModelField } from "./fields.ts";
 import { type ElementKind, onnxSource, type Slot } from "./source.ts";
-
-/**
- * A piece of an encoded model. The size is known before the bytes are, so that a large tensor is
- * computed or read only when it is its turn to be written.
- */
-export interface Chunk {
-  readonly byteLength: number;
-  bytes(): Uint8Array;
-}
+import { externalTensor, tensorChunks } from "./tensor-chunks.ts";
 
 export interface EncodeOptions {
   /** Puts external data into the model, so that the bytes stand alone. */
   readonly inlineExternalData: boolean;
+  /** Where the data of these tensors will lie outside the model, whatever was so before. */
+  readonly placed?: ReadonlyMap<Tensor, ExternalLocation>;
 }
 
 /**
@@ -85,13 +78,17 @@ function graphChunks(graph: Graph, options: EncodeOptions): Chunk[] {
       list.map((value, position) => [value, position] as const),
     ),
   );
-  const encodedBytes = (value: object) =>
-    options.inlineExternalData && isExternal(value) ? undefined : source?.encoded.get(value);
+  const placed: ReadonlyMap<object, ExternalLocation> = options.placed ?? new Map();
+  const encodedBytes = (value: object) => {
+    const elsewhere = placed.has(value) || (options.inlineExternalData && isExternal(value));
+    return elsewhere ? undefined : source?.encoded.get(value);
+  };
   const emit = (kind: ElementKind, end: number) => {
     for (; next[kind] < end; next[kind]++) {
       const value = lists[kind][next[kind]] as object;
       const bytes = encodedBytes(value);
-      chunks.push(...(bytes === undefined ? elementChunks(kind, value) : [known(bytes)]));
+      if (bytes !== undefined) chunks.push(known(bytes));
+      else chunks.push(...elementChunks(kind, value, placed.get(value)));
     }
   };
   const slots: readonly Slot[] = source?.slots ?? nameSlot(graph);
@@ -117,8 +114,15 @@ function nameSlot(graph: Graph): readonly Slot[] {
   return [{ kind: "bytes", bytes: concat(fieldHeader(GraphField.name, name.length), name) }];
 }
 
-function elementChunks(kind: ElementKind, value: object): Chunk[] {
-  if (kind === "initializer") return tensorChunks(value as Tensor);
+function elementChunks(
+  kind: ElementKind,
+  value: object,
+  place: ExternalLocation | undefined,
+): Chunk[] {
+  if (kind === "initializer") {
+    const tensor = value as Tensor;
+    return place === undefined ? tensorChunks(tensor) : [externalTensor(tensor, place)];
+  }
   const bytes =
     kind === "node"
       ? toBinary(
@@ -130,45 +134,4 @@ function elementChunks(kind: ElementKind, value: object): Chunk[] {
           value as ValueInfo as Parameters<typeof toBinary<typeof ValueInfoProtoSchema>>[1],
         );
   return [known(fieldHeader(GraphField[kind], bytes.length)), known(bytes)];
-}
-
-/** A changed tensor: what the file said of it beside the data, then the data as raw_data. */
-function tensorChunks(tensor: Tensor): Chunk[] {
-  const header = create(TensorProtoSchema, {
-    name: tensor.name,
-    dims: tensor.dims.map(BigInt),
-    dataType: tensor.dataType,
-    ...(tensor.header === undefined ? {} : describing(tensor.header)),
-  });
-  const start = concat(
-    toBinary(TensorProtoSchema, header),
-    fieldHeader(TensorField.rawData, tensor.data.byteLength),
-  );
-  const data: Chunk = { byteLength: tensor.data.byteLength, bytes: () => tensor.data.read() };
-  return [
-    known(fieldHeader(GraphField.initializer, start.length + data.byteLength)),
-    known(start),
-    data,
-  ];
-}
-
-/** The parts of a stored tensor that are not its name, type, shape or data. */
-function describing(header: TensorProto) {
-  return {
-    ...(header.docString === "" ? {} : { docString: header.docString }),
-    metadataProps: header.metadataProps,
-    ...(header.$unknown === undefined ? {} : { $unknown: header.$unknown }),
-  };
-}
-
-function fieldHeader(field: number, length: number): Uint8Array {
-  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
-}
-
-function known(bytes: Uint8Array): Chunk {
-  return { byteLength: bytes.length, bytes: () => bytes };
-}
-
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
 }

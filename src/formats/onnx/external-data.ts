@@ -1,7 +1,10 @@
-import { closeSync, lstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, sep } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { StringStringEntryProtoSchema } from "onnx-buf";
 import { InputError } from "../../graph/input-error.ts";
 import type { TensorData } from "../../graph/tensor.ts";
+import { fileData } from "./file-range.ts";
 
 /** Where a tensor's data lies outside the model file, as external_data states it. */
 export interface ExternalLocation {
@@ -32,6 +35,14 @@ export function parseExternalLocation(
     offset: wholeNumber(tensor, "offset", values.get("offset")) ?? 0,
     length: wholeNumber(tensor, "length", values.get("length")),
   };
+}
+
+/** The key/value pairs of external_data for a place. */
+export function externalEntries({ location, offset, length }: ExternalLocation) {
+  const values = { location, offset, ...(length === undefined ? {} : { length }) };
+  return Object.entries(values).map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value: String(value) }),
+  );
 }
 
 function wholeNumber(tensor: string, key: string, text: string | undefined): number | undefined {
@@ -75,8 +86,7 @@ export class ExternalFolder {
         `initializer ${tensor}: external data ends at byte ${external.offset + byteLength}, but ${external.location} has ${file.bytes} bytes`,
       );
     }
-    const read = () => readRange(file.path, external.offset, byteLength);
-    return { encoding: "external", byteLength, read };
+    return fileData({ path: file.path, offset: external.offset, byteLength });
   }
 
   #check(tensor: string, location: string): { readonly path: string; readonly bytes: number } {
@@ -109,19 +119,4 @@ export class ExternalFolder {
 
 function isInside(folder: string, path: string): boolean {
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-}
-
-function readRange(path: string, offset: number, byteLength: number): Uint8Array {
-  const bytes = new Uint8Array(byteLength);
-  const file = openSync(path, "r");
-  try {
-    for (let done = 0; done < byteLength; ) {
-      const count = readSync(file, bytes, done, byteLength - done, offset + done);
-      if (count === 0) throw new InputError(`${path}: the file became shorter while it was read`);
-      done += count;
-    }
-  } finally {
-    closeSync(file);
-  }
-  return bytes;
 }

@@ -1,9 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { type FileHandle, realpath, rm } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
-import { type Chunk, modelChunks, totalBytes } from "./chunks.ts";
+import type { Chunk } from "./chunk.ts";
+import { modelChunks, totalBytes } from "./chunks.ts";
+import { dataFilesOf, freshDataFile, removeDataFiles, requireDiskSpace } from "./data-files.ts";
+import { copyRange, fileRange, writeAt } from "./file-range.ts";
+import { refuseNestedExternalData } from "./nested-external.ts";
+import { type NewFile, newFile } from "./new-file.ts";
+import { type PlacedData, placeTensors } from "./placement.ts";
 import { onnxSource } from "./source.ts";
 
 /** Largest message that protobuf can encode. */
@@ -11,6 +16,15 @@ const LARGEST_MODEL_BYTES = 2 ** 31 - 1;
 
 /** Pieces up to this size are gathered into one write. */
 const GATHER_BYTES = 4 * 2 ** 20;
+
+export interface SaveOptions {
+  /** Ends the writing with the signal's reason; no file is changed then. */
+  readonly signal?: AbortSignal;
+  /** Told how much of all bytes is written, from 0 to 1. */
+  readonly onProgress?: (fraction: number) => void;
+  /** Size in bytes past which tensors go into a data file; what protobuf can encode by default. */
+  readonly inlineLimit?: number;
+}
 
 /** The model as self-contained bytes, with external data put in; for ONNX Runtime and tests. */
 export function encodeModel(graph: Graph): Uint8Array {
@@ -27,51 +41,121 @@ export function encodeModel(graph: Graph): Uint8Array {
 
 /**
  * Writes the model to a file, all or nothing: into a temporary file beside the target, flushed,
- * then renamed over it. A model whose external data lies in the target's folder keeps referring to
- * it; elsewhere the data is put into the file.
+ * then renamed over it.
  *
- * @returns the size written, in bytes.
+ * A model with external data keeps referring to its data file where it stays in the same folder;
+ * what was changed, and elsewhere all of it, goes into a new data file `<target>.data` beside the
+ * target, one tensor at a time. No data file is ever overwritten, so the model at the target is
+ * complete at every moment; a data file that only the overwritten model used is deleted at the end.
+ *
+ * @returns the size written, data file included, in bytes.
  * @throws InputError when the folder is missing or cannot be written.
  */
-export async function saveModel(graph: Graph, target: string): Promise<number> {
+export async function saveModel(
+  graph: Graph,
+  target: string,
+  options: SaveOptions = {},
+): Promise<number> {
   const file = await realpath(target).catch(() => resolve(target));
-  const source = onnxSource(graph);
-  const sameFolder = source?.file !== undefined && dirname(source.file) === dirname(file);
-  const chunks = modelChunks(graph, { inlineExternalData: !sameFolder });
+  const dataFile = await freshDataFile(file);
+  const sameFolder = await isBesideSource(graph, file);
+  if (!sameFolder) refuseNestedExternalData(graph);
+  const placement = placeTensors(graph, {
+    sameFolder,
+    inlineLimit: options.inlineLimit ?? LARGEST_MODEL_BYTES,
+    fileName: basename(dataFile),
+  });
+  const chunks = modelChunks(graph, {
+    inlineExternalData: !sameFolder,
+    placed: placement.locations,
+  });
   refuseTooLarge(totalBytes(chunks));
-  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString("hex")}.tmp`);
+  const total = totalBytes(chunks) + placement.byteLength;
+  const onBytes = counted(total, options);
+  const files: NewFile[] = [];
   try {
-    const mode = await stat(file).then(
-      (info) => info.mode,
-      () => 0o644,
-    );
-    const handle = await open(temporary, "wx", mode);
-    try {
-      await writeChunks(handle, chunks);
-      await handle.sync();
-    } finally {
-      await handle.close();
+    await requireDiskSpace(file, total);
+    if (placement.byteLength > 0) {
+      files.push(await newFile(dataFile, (handle) => writeData(handle, placement.parts, onBytes)));
     }
-    await rename(temporary, file);
+    files.push(await newFile(file, (handle) => writeChunks(handle, chunks, onBytes)));
+    const leftOver = await dataFilesOf(file);
+    await publish(files, dataFile);
+    await removeDataFiles(leftOver, graph);
   } catch (error) {
-    await rm(temporary, { force: true });
+    for (const each of files) await each.discard();
     throw asInputError(error, target);
   }
-  return totalBytes(chunks);
+  return total;
 }
 
-async function writeChunks(handle: FileHandle, chunks: readonly Chunk[]): Promise<void> {
+/** The data first: until the model follows, nothing refers to it. */
+async function publish(files: readonly NewFile[], dataFile: string): Promise<void> {
+  const [first, second] = files;
+  await first?.publish();
+  try {
+    await second?.publish();
+  } catch (error) {
+    await rm(dataFile, { force: true });
+    throw error;
+  }
+}
+
+async function isBesideSource(graph: Graph, file: string): Promise<boolean> {
+  const source = onnxSource(graph)?.file;
+  if (source === undefined) return false;
+  const [from, to] = [dirname(source), dirname(file)];
+  return from === to || (await realpath(from).catch(() => from)) === to;
+}
+
+function counted(total: number, { signal, onProgress }: SaveOptions): (count: number) => void {
+  let done = 0;
+  return (count) => {
+    signal?.throwIfAborted();
+    done += count;
+    onProgress?.(done / total);
+  };
+}
+
+/** Data that lies in a file is copied from there in pieces; the rest is computed tensor by tensor. */
+async function writeData(
+  handle: FileHandle,
+  parts: readonly PlacedData[],
+  onBytes: (count: number) => void,
+): Promise<void> {
+  for (const { tensor, offset } of parts) {
+    const range = fileRange(tensor.data);
+    if (range !== undefined) {
+      await copyRange(range, handle, offset, onBytes);
+      continue;
+    }
+    await writeAt(handle, tensor.data.read(), offset);
+    onBytes(tensor.data.byteLength);
+  }
+}
+
+async function writeChunks(
+  handle: FileHandle,
+  chunks: readonly Chunk[],
+  onBytes: (count: number) => void,
+): Promise<void> {
   let gathered: Uint8Array[] = [];
   let size = 0;
+  let position = 0;
+  const write = async (bytes: Uint8Array) => {
+    await writeAt(handle, bytes, position);
+    position += bytes.length;
+    onBytes(bytes.length);
+  };
   const flush = async () => {
-    if (gathered.length > 0) await writeAll(handle, Buffer.concat(gathered));
+    if (gathered.length > 0) await write(Buffer.concat(gathered));
     gathered = [];
     size = 0;
   };
   for (const chunk of chunks) {
     if (chunk.byteLength >= GATHER_BYTES) {
       await flush();
-      await writeAll(handle, chunk.bytes());
+      await write(chunk.bytes());
       continue;
     }
     gathered.push(chunk.bytes());
@@ -79,13 +163,6 @@ async function writeChunks(handle: FileHandle, chunks: readonly Chunk[]): Promis
     if (size >= GATHER_BYTES) await flush();
   }
   await flush();
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-    done += bytesWritten;
-  }
 }
 
 function refuseTooLarge(bytes: number): void {

@@ -90,15 +90,4 @@ describe("the three encodings", () => {
       expect(tensor.data.read().length, basename(tensor.name)).toBe(tensor.data.byteLength);
     }
   });
-
-  test("external data saved into another folder is put into the file", async () => {
-    const graph = await readModel(join(FIXTURES, "external/external-data.onnx"));
-    const target = join(await temporaryFolder(), "alone.onnx");
-    await saveModel(graph, target);
-    const alone = await readModel(target);
-    for (const [name, tensor] of graph.initializers) {
-      expect(alone.initializers.get(name)?.data.encoding).toBe("raw");
-      expect(alone.initializers.get(name)?.data.read()).toEqual(tensor.data.read());
-    }
-  });
 });

@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** A file that is complete under a temporary name beside its target, flushed to the disk. */
+export interface NewFile {
+  /** Puts the file at its target, over whatever is there. */
+  publish(): Promise<void>;
+  /** Takes the temporary file away; harmless after publish. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Writes a file under a temporary name, with the permissions of the target where there is one.
+ * Nothing is left when writing fails.
+ */
+export async function newFile(
+  target: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<NewFile> {
+  const random = randomBytes(6).toString("hex");
+  const temporary = join(dirname(target), `.${basename(target)}.${random}.tmp`);
+  const discard = () => rm(temporary, { force: true });
+  const mode = await stat(target).then(
+    (info) => info.mode,
+    () => 0o644,
+  );
+  try {
+    const handle = await open(temporary, "wx", mode);
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return { publish: () => rename(temporary, target), discard };
+}
