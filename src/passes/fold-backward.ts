@@ -1,6 +1,7 @@
 import { changeNode, type GraphChanges } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
+import { isBatchNormalization } from "./batch-normalization.ts";
 import { alongAxis, type ChannelAffine, composed, hasShift } from "./channel-affine.ts";
 import { followChannels, isMovement } from "./channel-tracking.ts";
 import { readConstantAffine } from "./constant-affine.ts";
@@ -36,15 +37,11 @@ export const foldBackward: FoldPattern = (graph, site, options) => {
   if (pairs === undefined) return { ...axisReason(site, affine, layer), near: true };
   const absorption = layer.absorb(pairs);
   if (isRefusal(absorption)) return { ...absorption, near: true };
-  const steps = path.copies ? [] : between;
   const kept = between.filter((step) => step.moves).length;
   return {
     into: layer.node,
-    touches: [
-      site.node,
-      ...steps.map(({ node }) => node),
-      ...(path.copies ? [] : [layer.node, ...absorption.touches]),
-    ],
+    // Nodes that are copied are touched as well: what they read may not change at the same time.
+    touches: [site.node, ...between.map(({ node }) => node), layer.node, ...absorption.touches],
     addedNodes: (path.copies ? 1 + kept : kept - between.length) + (absorption.appends ? 1 : 0) - 1,
     outputs: [site.output],
     changes: (builder) => {
@@ -76,7 +73,7 @@ function findPath(graph: Graph, site: FoldSite, options: FoldOptions): Path | Fo
   const index = indexOf(graph);
   const between: Step[] = [];
   let obstacle: Refusal | undefined;
-  let shared = false;
+  let shared: Refusal | undefined;
   let affine = site.affine;
   let reader = site.node;
   let value = site.input;
@@ -84,14 +81,16 @@ function findPath(graph: Graph, site: FoldSite, options: FoldOptions): Path | Fo
     const node = index.producer(value);
     if (node === undefined) break;
     const others = otherReader(graph, node, value, reader);
-    if (others !== undefined && !options.duplicateProducer) obstacle ??= others;
-    shared ||= others !== undefined;
+    shared ??= others;
     const operator = linearOperator(node);
     if (operator !== undefined) {
-      if (obstacle !== undefined) return { ...obstacle, near: true };
+      // A copy of a BatchNorm would leave as many as there were.
+      const copies = options.duplicateProducer && !isBatchNormalization(node);
+      const reason = copies ? obstacle : (shared ?? obstacle);
+      if (reason !== undefined) return { ...reason, near: true };
       const layer = operator.seenFromOutput(graph, node);
       if (isRefusal(layer)) return { ...layer, near: true };
-      return { layer, affine, between, copies: shared };
+      return { layer, affine, between, copies: shared !== undefined };
     }
     if (isMovement(node)) {
       const moved = followChannels(graph, node, affine, "up");
@@ -119,12 +118,16 @@ function otherReader(graph: Graph, node: Node, value: string, reader: Node): Ref
   if (hasOneReader(graph, value)) return undefined;
   const index = indexOf(graph);
   const result = `The output of ${nodeLabel(node)} (${value})`;
-  if (index.isOutput(value)) return refuse(`${result} is an output of the model as well.`);
-  if (index.readByBody(value)) return refuse(`${result} has another consumer inside a subgraph.`);
+  const remedy = "the option duplicateProducer folds into a copy";
+  if (index.isOutput(value))
+    return refuse(`${result} is an output of the model as well; ${remedy}.`);
+  if (index.readByBody(value)) {
+    return refuse(`${result} has another consumer inside a subgraph; ${remedy}.`);
+  }
   const other = index.uses(value).find((use) => use.node !== reader);
   return other === undefined
     ? refuse(`${result} is also a parameter of its consumer ${siteId(reader)}.`)
-    : refuse(`${result} has another consumer, ${nodeLabel(other.node)}.`);
+    : refuse(`${result} has another consumer, ${nodeLabel(other.node)}; ${remedy}.`);
 }
 
 function nothingThere(graph: Graph, input: string): Refusal {

@@ -38,7 +38,9 @@ const MOST_NODES = 256;
 export const foldForward: FoldPattern = (graph, site) => {
   const whole = collect(graph, site, site.affine);
   if (!("near" in whole)) return fold(graph, site, whole, undefined);
-  if (whole.shiftOnly !== true) return whole;
+  // Where the scale is taken up already, keeping the shift would change nothing.
+  const shiftAlone = site.remainder !== undefined && site.affine.scale.every((a) => a === 1);
+  if (whole.shiftOnly !== true || shiftAlone) return whole;
   const kept = keptShift(graph, site);
   if (isRefusal(kept)) return { ...kept, near: true };
   const scale = collect(graph, site, { ...site.affine, shift: site.affine.shift.map(() => 0) });

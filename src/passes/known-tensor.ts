@@ -37,7 +37,7 @@ function unknownReason(graph: Graph, value: string, role: string): string {
   const root = throughIdentity(graph, value);
   const label = root === value ? value : `${value}, which is ${root}`;
   if (graph.initializers.has(root) && isOverridable(graph, root)) {
-    return `The ${role} (${label}) can be overridden by the caller: it is an initializer and a graph input as well.`;
+    return `The ${role} (${label}) can be overridden by the caller: it is a graph input as well, and has to be taken out of those first.`;
   }
   const index = indexOf(graph);
   const producer = index.producer(root);

@@ -20,7 +20,8 @@ import { shiftThrough } from "./scaled-tensor.ts";
  *   α·(A′·a + b)·B′ + β·C = A′·(α·a[k]·B′[k,·]) + (β·C + α·Σ_k b[k]·B′[k,·])
  *
  * α and β are multiplied in, so that each number is rounded once, and become 1. C broadcasts to
- * (M, N): a scalar becomes a row, and a column, which differs by row, the whole matrix.
+ * (M, N): a scalar becomes a row, and a column, which differs by row, the whole matrix. ONNX stores
+ * α and β as float32.
  */
 export const gemm: LinearOperator = { opType: "Gemm", seenFromOutput, seenFromInput };
 
@@ -48,7 +49,7 @@ function readParameters(graph: Graph, node: Node): Parameters | Refusal {
     { layout: trailing, axis: 1 },
   ] as const;
   const [rows, columns] = transposed ? [axes[1], axes[0]] : axes;
-  const beta = floatAttribute(node, "beta", 1);
+  const beta = Math.fround(floatAttribute(node, "beta", 1));
   const width = columns.layout.channelsPerGroup;
   // With β = 0 nothing of C enters, not even whether it is known.
   const unused = beta === 0 ? changeNode(node, { input: node.input.slice(0, 2) }) : node;
@@ -59,7 +60,8 @@ function readParameters(graph: Graph, node: Node): Parameters | Refusal {
       `The bias of ${nodeLabel(node)} (${node.input[2]}) has shape [${bias.dims}], its weight has ${width} columns.`,
     );
   }
-  return { weight, bias, rows, columns, alpha: floatAttribute(node, "alpha", 1), beta };
+  const alpha = Math.fround(floatAttribute(node, "alpha", 1));
+  return { weight, bias, rows, columns, alpha, beta };
 }
 
 function broadcasts(dims: readonly number[], width: number): boolean {

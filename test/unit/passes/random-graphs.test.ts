@@ -16,16 +16,22 @@ test(
   "folding a random graph keeps its function",
   async () => {
     let folded = 0;
-    const seeds = fc.record({ seed: fc.nat(), length: fc.integer({ min: 2, max: 12 }) });
-    const property = fc.asyncProperty(seeds, async ({ seed, length }) => {
+    const seeds = fc.record({
+      seed: fc.nat(),
+      length: fc.integer({ min: 2, max: 12 }),
+      duplicateProducer: fc.boolean(),
+    });
+    const property = fc.asyncProperty(seeds, async ({ seed, length, ...options }) => {
       const graph = randomModel(seed, length);
       if (graph.nodes.length === 0) return;
       expect(verify(graph)).toEqual([]);
-      const result = foldBatchNorm.apply(graph, undefined, {});
+      const result = foldBatchNorm.apply(graph, undefined, options);
       expect(verify(result.graph)).toEqual([]);
       if (result.applied.length === 0) return;
       folded += 1;
-      expect(foldBatchNorm.find(result.graph, {}).filter((site) => site.applicable)).toEqual([]);
+      expect(foldBatchNorm.find(result.graph, options).filter((site) => site.applicable)).toEqual(
+        [],
+      );
       expect(await differenceInRuntime(graph, result.graph, seed)).toBeLessThanOrEqual(1);
     });
     await fc.assert(property, { numRuns: GRAPHS, seed: SEED });

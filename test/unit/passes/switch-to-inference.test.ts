@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { readModel } from "../../../src/formats/onnx/read.ts";
+import { verify } from "../../../src/graph/verify.ts";
+import { findings } from "../../../src/passes/findings.ts";
+import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
+import { switchToInference } from "../../../src/passes/switch-to-inference.ts";
+
+const fixture = (name: string) =>
+  readModel(new URL(`../../fixtures/onnx/${name}.onnx`, import.meta.url).pathname);
+
+describe("switch-to-inference", () => {
+  test.each([
+    "training-mode",
+    "training-mode-outputs-unused",
+    "opset6-is-test-0",
+    "opset9-training-outputs",
+  ])("%s folds afterwards", async (name) => {
+    const graph = await fixture(name);
+    const { graph: switched, applied } = switchToInference.apply(graph, undefined, {});
+    expect(applied).toEqual([{ node: "bn", into: "bn" }]);
+    expect(verify(switched)).toEqual([]);
+    expect(switchToInference.find(switched, {})).toEqual([]);
+    const folded = foldBatchNorm.apply(switched, undefined, {});
+    expect(folded.applied).toEqual([{ node: "bn", into: "conv" }]);
+    expect(verify(folded.graph)).toEqual([]);
+  });
+
+  test("running statistics that somebody reads are the ones that were stored", async () => {
+    const { graph } = switchToInference.apply(await fixture("training-mode"), undefined, {});
+    expect(
+      graph.nodes.slice(2).map(({ opType, input, output }) => [opType, input, output]),
+    ).toEqual([
+      ["Identity", ["mean"], ["running_mean"]],
+      ["Identity", ["variance"], ["running_var"]],
+    ]);
+  });
+
+  test("a BatchNorm at inference is no site", async () => {
+    expect(switchToInference.find(await fixture("conv2d-bn"), {})).toEqual([]);
+  });
+
+  test("the remark on a BatchNorm that trains offers it", async () => {
+    const [remark] = findings(await fixture("training-mode"));
+    expect(remark?.reason).toContain("switch it to inference first");
+    expect(remark?.fix).toEqual({
+      title: "Switch bn to inference",
+      pass: "switch-to-inference",
+      site: "bn",
+    });
+  });
+});
