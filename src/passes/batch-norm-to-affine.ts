@@ -3,7 +3,6 @@ import { changeGraph, changeNode, type GraphChanges, takenNames } from "../graph
 import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
 import { readFloat64, roundedTensor } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { inferShapes } from "../operators/infer-shapes.ts";
 import type { ValueType } from "../operators/operator.ts";
 import {
   affineForm,
@@ -11,12 +10,15 @@ import {
   isBatchNormalization,
   readBatchNormalization,
 } from "./batch-normalization.ts";
+import {
+  channelArithmetic,
+  channelConstantDims,
+  FIRST_OPSET_WITH_BROADCASTING,
+} from "./channel-constant.ts";
 import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
-
-/** Before it, Mul and Add name the axis of their second input instead of broadcasting from the right. */
-const FIRST_OPSET_WITH_BROADCASTING = 7;
+import { valueTypes } from "./value-types.ts";
 
 /**
  * Rewrites a BatchNorm that no neighbour can take up as what it computes at inference,
@@ -35,6 +37,8 @@ export const batchNormToAffine: Pass = {
   apply,
 };
 
+const CHANNEL_AXIS = 1;
+
 /** The two constants, rounded to the input's type. */
 interface Plan {
   readonly batchNorm: BatchNormalization;
@@ -50,7 +54,7 @@ interface Candidate {
 function candidates(graph: Graph): Candidate[] {
   const nodes = graph.nodes.filter(isBatchNormalization);
   if (nodes.length === 0) return [];
-  const types = inferShapes(graph);
+  const types = valueTypes(graph);
   return nodes.map((node) => ({ node, plan: makePlan(graph, node, types) }));
 }
 
@@ -89,7 +93,7 @@ function constantDims(
   const perPosition = dims.length > 1;
   if (perPosition || standardOpset(graph) < FIRST_OPSET_WITH_BROADCASTING) return dims;
   if (type === undefined || type.shape.length < 2) return undefined;
-  return [channels, ...type.shape.slice(2).map(() => 1)];
+  return channelConstantDims(graph, channels, CHANNEL_AXIS, type.shape.length);
 }
 
 function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
@@ -122,8 +126,8 @@ function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
 function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): GraphChanges {
   const { node, input, output } = plan.batchNorm;
   const steps = [
-    { opType: "Mul", stem: `${siteId(node)}_scale`, constant: plan.scale, neutral: 1 },
-    { opType: "Add", stem: `${siteId(node)}_shift`, constant: plan.shift, neutral: 0 },
+    { opType: "Mul" as const, stem: `${siteId(node)}_scale`, constant: plan.scale, neutral: 1 },
+    { opType: "Add" as const, stem: `${siteId(node)}_shift`, constant: plan.shift, neutral: 0 },
   ].filter((step) => !allEqual(step.constant, step.neutral));
   const initializers: Tensor[] = [];
   const nodes: Node[] = [];
@@ -133,10 +137,9 @@ function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): GraphChanges {
     initializers.push(constant);
     const last = position === steps.length - 1;
     const result = last ? output : names.freshName(`${siteId(node)}_scaled`);
-    const made = makeNode(step.opType, [value, constant.name], [result], {
-      name: last ? node.name : result,
-      attributes: broadcastAttributes(graph),
-    });
+    const operands = { value, constant: constant.name };
+    const name = last ? node.name : result;
+    const made = channelArithmetic(graph, step.opType, operands, result, CHANNEL_AXIS, name);
     nodes.push(last ? takePlace(node, made) : made);
     value = result;
   }
@@ -147,11 +150,6 @@ function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): GraphChanges {
 function takePlace(node: Node, made: Node): Node {
   const { opType, input, output, attribute } = made;
   return changeNode(node, { opType, input, output, attribute });
-}
-
-function broadcastAttributes(graph: Graph): Readonly<Record<string, { readonly int: number }>> {
-  if (standardOpset(graph) >= FIRST_OPSET_WITH_BROADCASTING) return {};
-  return { broadcast: { int: 1 }, axis: { int: 1 } };
 }
 
 function allEqual(tensor: Tensor, value: number): boolean {

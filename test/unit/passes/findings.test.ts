@@ -74,6 +74,24 @@ describe("findings", () => {
     });
   });
 
+  test("a parameter of a normalization that nobody reads is named", () => {
+    const model = convModel(randomConfiguration(4));
+    const left = float32Tensor("layer1.bn.running_mean", [3], [1, 2, 3]);
+    const initializers = new Map(model.initializers).set(left.name, left);
+    expect(findings({ ...model, initializers }).at(-1)).toMatchObject({
+      rule: "unused-normalization-parameter",
+      node: left.name,
+      message: "The normalization parameter layer1.bn.running_mean (3 numbers) is read by nobody.",
+    });
+  });
+
+  test("arithmetic is remarked on only where it folds", async () => {
+    expect(findings(await fixture("conv-mul-wrong-axis"))).toEqual([]);
+    expect(findings(await fixture("conv-mul"))).toMatchObject([
+      { message: "mul can be folded into conv.", fix: { title: "Fold mul into conv" } },
+    ]);
+  });
+
   test("every fix names a pass that exists and a site of it", async () => {
     for (const name of ["two-consumers", "training-mode", "runtime-weight", "bn-bn"]) {
       const graph = await fixture(name);
