@@ -19,7 +19,10 @@ export interface Tensor {
 }
 
 export interface TensorData {
-  /** How the file stores it; "memory" is data that a pass computed. */
+  /**
+   * How the file stores it; "memory" is data that a pass computed. "external" data is read from its
+   * file each time, so the bytes belong to whoever asked for them.
+   */
   readonly encoding: "raw" | "typed" | "external" | "memory" | "strings";
   /** Size of read()'s result in bytes; known without reading. */
   readonly byteLength: number;

@@ -105,7 +105,8 @@ function scaledBytes(tensor: Tensor, factors: readonly Factor[]): Uint8Array {
   const [only, ...others] = factors;
   if (tensor.dataType === DataType.FLOAT && only !== undefined && others.length === 0) {
     const source = float32View(tensor.data.read());
-    const target = new Float32Array(source.length);
+    // What was just read from a file is nobody else's, and one layer in memory instead of two.
+    const target = tensor.data.encoding === "external" ? source : new Float32Array(source.length);
     multiply(source, target, only);
     return new Uint8Array(target.buffer);
   }
