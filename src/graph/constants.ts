@@ -15,14 +15,15 @@ const LONGEST_CHAIN = 64;
  * either of them behind nodes that only pass it on in another shape or floating-point type;
  * undefined when the value is known only at run time.
  *
- * The tensor keeps the name under which it is stored, which for Constant is the node's output.
+ * The tensor keeps the name under which it is stored, which for Constant is the node's output; in
+ * another shape or type it is another tensor, and has the value's name.
  */
 export function constantValue(graph: Graph, value: string): Tensor | undefined {
   const carriers: Node[] = [];
   let name = value;
   for (let step = 0; step < LONGEST_CHAIN; step++) {
     const stored = storedValue(graph, name);
-    if (stored !== undefined) return carried(graph, carriers, stored);
+    if (stored !== undefined) return carried(graph, carriers, stored, value);
     const producer = indexOf(graph).producer(name);
     if (producer === undefined || !isStandardDomain(producer.domain)) return undefined;
     if (graph.initializers.has(name) || !(producer.opType in CARRIERS)) return undefined;
@@ -70,11 +71,17 @@ const CARRIERS: Readonly<Record<string, Carrier>> = {
 };
 
 /** Applies the nodes between a stored tensor and its reader, the last pushed first. */
-function carried(graph: Graph, carriers: readonly Node[], stored: Tensor): Tensor | undefined {
-  return carriers.reduceRight<Tensor | undefined>(
-    (tensor, node) => tensor && CARRIERS[node.opType]?.(graph, node, tensor),
+function carried(
+  graph: Graph,
+  carriers: readonly Node[],
+  stored: Tensor,
+  value: string,
+): Tensor | undefined {
+  const tensor = carriers.reduceRight<Tensor | undefined>(
+    (each, node) => each && CARRIERS[node.opType]?.(graph, node, each),
     stored,
   );
+  return tensor === undefined || tensor === stored ? tensor : { ...tensor, name: value };
 }
 
 /** Whole numbers given as an attribute, as older operator sets have them, or as a stored input. */

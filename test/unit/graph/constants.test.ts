@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { makeNode } from "../../../src/graph/builder.ts";
 import { constantValue, isOverridable } from "../../../src/graph/constants.ts";
+import { DataType } from "../../../src/graph/data-type.ts";
 import { readNumbers } from "../../../src/graph/numbers.ts";
 import { graphOf } from "./small-graphs.ts";
 
@@ -37,5 +38,31 @@ describe("constantValue", () => {
     const older = graphOf([], { ...options, irVersion: 3 });
     expect([isOverridable(newer, "w"), constantValue(newer, "w")]).toEqual([true, undefined]);
     expect([isOverridable(older, "w"), constantValue(older, "w")?.name]).toEqual([false, "w"]);
+  });
+
+  test("another shape or type is another tensor, named after the value", () => {
+    const nodes = [
+      makeNode("Constant", [], ["shape"], { attributes: { value_ints: { ints: [1, -1, 1] } } }),
+      makeNode("Constant", [], ["c"], { attributes: { value_floats: { floats: [1, 2] } } }),
+      makeNode("Reshape", ["c", "shape"], ["r"]),
+      makeNode("Squeeze", ["r"], ["s"]),
+      makeNode("Cast", ["r"], ["d"], { attributes: { to: { int: DataType.DOUBLE } } }),
+      makeNode("Cast", ["c"], ["text"], { attributes: { to: { int: DataType.STRING } } }),
+      makeNode("Reshape", ["c", "r"], ["odd"]),
+    ];
+    const graph = graphOf(nodes);
+    const shown = (name: string) => {
+      const tensor = constantValue(graph, name);
+      return tensor && [tensor.name, tensor.dims, tensor.dataType, readNumbers(tensor)];
+    };
+    expect(shown("r")).toEqual(["r", [1, 2, 1], DataType.FLOAT, [1, 2]]);
+    expect(shown("s")).toEqual(["s", [2], DataType.FLOAT, [1, 2]]);
+    expect(shown("d")).toEqual(["d", [1, 2, 1], DataType.DOUBLE, [1, 2]]);
+    expect([shown("text"), shown("odd")]).toEqual([undefined, undefined]);
+  });
+
+  test("a Reshape whose shape is its own result has no value", () => {
+    const graph = graphOf([makeNode("Reshape", ["w", "r"], ["r"])], { initializers: ["w"] });
+    expect(constantValue(graph, "r")).toBeUndefined();
   });
 });
