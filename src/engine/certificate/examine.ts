@@ -4,7 +4,7 @@ import type { ProgressNotification } from "../../protocol/engine.ts";
 import type { Certificate } from "../../protocol/reports.ts";
 import type { Runtime, RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
 import { type Comparison, compareTensors } from "./compare.ts";
-import { type Judgement, judge } from "./judge.ts";
+import { isExplained, type Judgement, judge } from "./judge.ts";
 import { movedByRounding, movedFeeds } from "./moved-copy.ts";
 import { type ReferenceRun, referenceRuns } from "./reference.ts";
 import { CannotRun, type RunContext, withModel } from "./runs.ts";
@@ -33,25 +33,45 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
     signal: request.signal,
     onRun: () => progress.step(),
   };
-  const reference = await referenceRuns(shared, original, request.data);
+  const reference = await referenceRuns(shared, original, sites, request.data);
   if (typeof reference === "string") return notChecked("original", reference);
-  const { runs, context, effort } = reference;
-  const trials = runs.map((run) => run.trial);
-  const siteTrials = sites.length === 0 ? [] : trials.slice(0, effort.siteTrials);
+  const { runs, context, effort, turns } = reference;
+  const siteRuns = sites.length === 0 ? [] : runs.slice(0, effort.siteTrials);
   const { draws } = effort;
-  progress.expect((1 + draws) * runs.length + (2 + draws) * siteTrials.length);
+  const measured = effort.measuresAll ? runs : representatives(runs);
+  const sitePasses = (1 + draws) * turns.length + Math.max(0, turns.length - 1);
+  progress.expect(runs.length + draws * measured.length + sitePasses * siteRuns.length);
   try {
     const results = await changedRuns(context, request, runs);
-    const moved = await movedRuns(context, original, runs, draws);
-    const outputs = runs.flatMap(({ trial, outputs }, t) =>
-      Object.entries(outputs).map(([name, before]): Judgement => {
+    const moved = await movedRuns(context, original, measured, draws);
+    const judgeRun = (run: ReferenceRun, t: number): Judgement[] => {
+      const substitute = measured.find((each) => each.trial.constant === run.trial.constant);
+      const comparisons = moved.get(run) ?? moved.get(substitute ?? run);
+      const borrowed = !moved.has(run);
+      return Object.entries(run.outputs).map(([name, before]) => {
         const after = results[t]?.[request.changedOutput(name)];
-        return judge({ name, trial, before, after, moved: moved[t]?.get(name) ?? [] });
-      }),
-    );
-    const checks = { before: original, after: changed, sites, trials: siteTrials, draws };
-    const judgedSites = await checkSites(context, checks);
-    return verdict(trials, outputs, judgedSites);
+        const evidence = { name, trial: run.trial, before, after, borrowed };
+        return judge({ ...evidence, moved: comparisons?.get(name) ?? [] });
+      });
+    };
+    let outputs = runs.map(judgeRun);
+    const doubtful = runs.filter((run, t) => !moved.has(run) && !outputs[t]?.every(isExplained));
+    if (doubtful.length > 0) {
+      progress.expect(draws * doubtful.length + sitePasses * siteRuns.length);
+      const more = await movedRuns(context, original, doubtful, draws);
+      for (const [run, comparisons] of more) moved.set(run, comparisons);
+      outputs = runs.map(judgeRun);
+    }
+    const judgedSites = await checkSites(context, {
+      before: original,
+      after: changed,
+      turns,
+      trials: siteRuns.map((run) => run.trial),
+      firstTurn: siteRuns.map((run) => run.siteValues ?? new Map()),
+      draws,
+    });
+    const trials = runs.map((run) => run.trial);
+    return verdict(trials, outputs.flat(), judgedSites);
   } catch (error) {
     if (error instanceof CannotRun) return notChecked("changed", error.message);
     throw error;
@@ -76,19 +96,28 @@ async function changedRuns(
   });
 }
 
-/** The original against its moved copies: a map for each trial, a comparison for each draw. */
+/** One trial that varies and the first constant one that is not zero. */
+function representatives(runs: readonly ReferenceRun[]): readonly ReferenceRun[] {
+  const constant = runs.filter((run) => run.trial.constant);
+  const chosen = [runs.find((run) => !run.trial.constant), constant[1] ?? constant[0]];
+  return chosen.filter((run) => run !== undefined);
+}
+
+/** The original against its moved copies: a comparison for each draw, by trial and output. */
 async function movedRuns(
   context: RunContext,
   original: Graph,
   runs: readonly ReferenceRun[],
   draws: number,
-): Promise<readonly ReadonlyMap<string, Comparison[]>[]> {
-  const all = runs.map(() => new Map<string, Comparison[]>());
+): Promise<Map<ReferenceRun, ReadonlyMap<string, Comparison[]>>> {
+  const all = new Map(runs.map((run) => [run, new Map<string, Comparison[]>()]));
   for (let draw = 1; draw <= draws; draw++) {
-    await withModel(context, movedByRounding(original, draw), async (run) => {
-      for (const [t, { trial, outputs }] of runs.entries()) {
-        const moved = await run(movedFeeds(trial.feeds, draw + 31 * t));
-        for (const [name, truth] of Object.entries(outputs)) collect(all[t], name, truth, moved);
+    await withModel(context, movedByRounding(original, draw), async (session) => {
+      for (const [t, run] of runs.entries()) {
+        const moved = await session(movedFeeds(run.trial.feeds, draw + 31 * t));
+        for (const [name, truth] of Object.entries(run.outputs)) {
+          collect(all.get(run), name, truth, moved);
+        }
       }
     });
   }

@@ -1,7 +1,7 @@
 import { jsonNumber, type OutputDifference } from "../../protocol/reports.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
 import { type Comparison, compareTensors, isDiscrete } from "./compare.ts";
-import { explainedByRounding, toleranceOf } from "./rounding.ts";
+import { explainedByRounding, explainedElsewhere, toleranceOf } from "./rounding.ts";
 import type { Trial } from "./trial-inputs.ts";
 
 /** The largest difference somewhere, beside the magnitudes to hold it against. */
@@ -39,13 +39,16 @@ export interface Evidence {
   readonly after: RuntimeTensor | undefined;
   /** The original against its moved copies. */
   readonly moved: readonly Comparison[];
+  /** The moved copies ran on another trial: what they say is taken relative to the scale. */
+  readonly borrowed?: boolean;
   /** Magnitude of the numbers that are added up in each channel, where it is known. */
   readonly summands?: Float64Array | undefined;
 }
 
 const NOTHING = { difference: 0, scale: 0, explained: 0, index: 0 };
 
-export function judge({ name, trial, before, after, moved, summands }: Evidence): Judgement {
+export function judge(evidence: Evidence): Judgement {
+  const { name, trial, before, after, moved, summands } = evidence;
   const about = { name, trial: trial.name, discrete: isDiscrete(before) };
   const compared = after === undefined ? "is missing" : compareTensors(before, after);
   if (typeof compared === "string") {
@@ -58,7 +61,9 @@ export function judge({ name, trial, before, after, moved, summands }: Evidence)
       excess: Number.POSITIVE_INFINITY,
     };
   }
-  const explained = explainedByRounding(moved, compared.scale.length, trial.constant);
+  const explained = evidence.borrowed
+    ? explainedElsewhere(moved, compared.scale)
+    : explainedByRounding(moved, compared.scale.length, trial.constant);
   const channels = Array.from(explained, (value, number): Judgement["channel"] => ({
     number,
     difference: compared.difference[number] as number,

@@ -1,73 +1,87 @@
 import type { Random } from "../../data/random.ts";
 import { type GraphBuilder, makeNode } from "../../graph/builder.ts";
 import { constantValue } from "../../graph/constants.ts";
-import { isFloatingPoint } from "../../graph/data-type.ts";
+import { type DataType, isFloatingPoint } from "../../graph/data-type.ts";
 import { changeNode } from "../../graph/edit.ts";
 import { type Graph, isStandardDomain, type Node } from "../../graph/graph.ts";
 import { readFloat64, roundedTensor } from "../../graph/numbers.ts";
-import { elementCount, type Tensor } from "../../graph/tensor.ts";
-import { scaledTensor } from "../../passes/scaled-tensor.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { valueTypes } from "../../passes/value-types.ts";
 
 export interface Rescaled {
   readonly nodes: readonly Node[];
   readonly initializers: readonly Tensor[];
+  /** Inputs of the node whose rounding the rescaling stands for: its weight and its bias. */
+  readonly covered: readonly string[];
 }
 
+/** Linear operators: input 0 times input 1, and whether input 2 is added. */
+const HAS_BIAS: ReadonlyMap<string, boolean> = new Map([
+  ["Conv", true],
+  ["ConvTranspose", true],
+  ["Gemm", true],
+  ["MatMul", false],
+]);
+
 /**
- * A convolution whose output channels are multiplied by random factors c and divided by them again:
+ * A linear operator whose data is multiplied by a random factor c and whose result is divided by it
+ * again:
  *
- *   (c·W) ∗ x + c·B, times 1/c
+ *   (W·(c·x) + c·B) · 1/c
  *
- * It is the same function, and all its products and partial sums are rounded anew. Moving weights
- * by a unit does not do that: where the partial sums are large against the products, they round as
- * before, and a sum of thousands of terms hides most of its error.
+ * It is the same function, and all its products and partial sums are rounded anew. Moving stored
+ * numbers by a unit does not do that: where the partial sums are large against the products, they
+ * round as before, and a sum of thousands of terms hides most of its error.
  *
- * @returns undefined for a node that is not a convolution with stored weights.
+ * One factor for all channels needs no knowledge of where a weight has its channels, which is what
+ * a fold may have got wrong; and the weight, the bulk of a model, stays as it is.
+ *
+ * @returns undefined for other operators, and where the bias is not stored.
  */
 export function rescaled(
   graph: Graph,
-  conv: Node,
+  node: Node,
   names: GraphBuilder,
   random: Random,
 ): Rescaled | undefined {
-  if (conv.opType !== "Conv" || !isStandardDomain(conv.domain)) return undefined;
-  const [input = "", weightName = "", biasName = ""] = conv.input;
-  const weight = constantValue(graph, weightName);
-  const bias = biasName === "" ? undefined : constantValue(graph, biasName);
-  if (weight === undefined || !isFloatingPoint(weight.dataType)) return undefined;
-  if (biasName !== "" && bias === undefined) return undefined;
-  const channels = weight.dims[0] ?? 0;
-  // Below one, so that nothing overflows that did not before.
-  const factors = Float64Array.from({ length: channels }, () => 0.5 + random.uniform() / 2);
-  const layout = {
-    groups: 1,
-    repeats: 1,
-    channelsPerGroup: channels,
-    inner: elementCount(weight.dims) / channels,
-  };
-  const [output = ""] = conv.output;
+  const hasBias = isStandardDomain(node.domain) ? HAS_BIAS.get(node.opType) : undefined;
+  if (hasBias === undefined) return undefined;
+  const [data = "", weight = "", biasName = ""] = node.input;
+  const bias = hasBias && biasName !== "" ? constantValue(graph, biasName) : undefined;
+  if (hasBias && biasName !== "" && bias === undefined) return undefined;
+  const dataType = bias?.dataType ?? typeOf(graph, weight) ?? typeOf(graph, data);
+  if (dataType === undefined || !isFloatingPoint(dataType)) return undefined;
+  const [output = ""] = node.output;
+  const constant = (stem: string, dims: readonly number[], values: Float64Array) =>
+    roundedTensor(names.freshName(`${output}_${stem}`), dims, dataType, values);
+  // Below one, so that nothing overflows that did not before; rounded, so that 1/c is its inverse.
+  const factor = constant("factor", [], Float64Array.of(0.5 + random.uniform() / 2));
+  const c = readFloat64(factor)[0] as number;
+  const back = constant("back", [], Float64Array.of(1 / c));
+  const scaledBias =
+    bias === undefined
+      ? []
+      : [
+          constant(
+            "bias",
+            bias.dims,
+            readFloat64(bias).map((value) => value * c),
+          ),
+        ];
+  const scaledData = names.freshName(`${output}_data`);
   const result = names.freshName(`${output}_rescaled`);
-  const back = roundedTensor(
-    names.freshName(`${output}_back`),
-    [channels, ...weight.dims.slice(2).map(() => 1)],
-    weight.dataType,
-    factors.map((factor) => 1 / factor),
-  );
-  const initializers = [
-    scaledTensor(names.freshName(`${weightName}_rescaled`), weight, layout, factors),
-    ...(bias === undefined ? [] : [rescaledBias(bias, names, factors)]),
-  ];
-  const inputs = [input, ...initializers.map((tensor) => tensor.name)];
+  const input = [scaledData, weight, ...scaledBias.map((tensor) => tensor.name)];
   return {
     nodes: [
-      changeNode(conv, { input: inputs, output: [result] }),
+      makeNode("Mul", [data, factor.name], [scaledData]),
+      changeNode(node, { input, output: [result] }),
       makeNode("Mul", [result, back.name], [output]),
     ],
-    initializers: [...initializers, back],
+    initializers: [factor, back, ...scaledBias],
+    covered: [weight, ...(bias === undefined ? [] : [biasName])],
   };
 }
 
-function rescaledBias(bias: Tensor, names: GraphBuilder, factors: Float64Array): Tensor {
-  const values = readFloat64(bias).map((value, channel) => value * (factors[channel] as number));
-  return roundedTensor(names.freshName(`${bias.name}_rescaled`), bias.dims, bias.dataType, values);
+function typeOf(graph: Graph, value: string): DataType | undefined {
+  return constantValue(graph, value)?.dataType ?? valueTypes(graph).get(value)?.dataType;
 }

@@ -4,7 +4,7 @@ import type { Comparison } from "./compare.ts";
 /**
  * What rounding alone explains is measured on the original model: every stored number and every
  * input moves by one unit in its last place, up or down at random,
- * convolutions are rescaled by random factors and back, and the original is run again. A correct
+ * linear operators are rescaled by random factors and back (rescale.ts), and the original is run again. A correct
  * rewrite does no more than that: it rounds each stored number once (half a unit) and has the sums
  * rounded differently.
  *
@@ -70,6 +70,25 @@ export function explainedByRounding(
     const varied = (first.range[c] as number) > (first.scale[c] as number) * VARIED_SHARE;
     return few || !varied ? worst : value;
   });
+}
+
+/**
+ * The same for a trial on which no moved copy ran: the largest share of its scale that rounding
+ * moved the whole tensor by on another one, in every channel.
+ */
+export function explainedElsewhere(
+  measured: readonly Comparison[],
+  scale: Float64Array,
+): Float64Array {
+  const share = measured.reduce((most, comparison) => {
+    const next = largestFinite(comparison.difference) / largestFinite(comparison.scale);
+    return Number.isFinite(next) ? Math.max(most, next) : most;
+  }, 0);
+  return new Float64Array(scale.length).fill(share * largestFinite(scale));
+}
+
+function largestFinite(values: Float64Array): number {
+  return values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, value) : most), 0);
 }
 
 /** The difference up to which two channels count as equal. */

@@ -18,8 +18,15 @@ export interface RunContext {
   readonly onRun: () => void;
 }
 
-/** Runs a model with given feeds; the session's own errors become CannotRun. */
-export type Run = (feeds: Tensors) => Promise<Readonly<Record<string, RuntimeTensor>>>;
+/**
+ * Runs a model with given feeds; the session's own errors become CannotRun.
+ *
+ * @param outputs the names to compute; all outputs when left out.
+ */
+export type Run = (
+  feeds: Tensors,
+  outputs?: readonly string[],
+) => Promise<Readonly<Record<string, RuntimeTensor>>>;
 
 /**
  * Loads a graph as it stands, runs it as often as asked and releases it. Optimizations are off:
@@ -33,9 +40,9 @@ export async function withModel<Result>(
 ): Promise<Result> {
   const session = await load(context, graph);
   try {
-    return await use(async (feeds) => {
+    return await use(async (feeds, outputs) => {
       if (context.signal !== undefined) throwIfCancelled(context.signal);
-      const results = await session.run(feeds).catch(refuse);
+      const results = await session.run(feeds, outputs).catch(refuse);
       context.onRun();
       return results;
     });
@@ -61,4 +68,17 @@ async function load(context: RunContext, graph: Graph): Promise<Session> {
 function refuse(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   throw new CannotRun(message.split("\n")[0]?.trim() ?? message);
+}
+
+/** Some of a run's results, by name. */
+export function pick(
+  outputs: Tensors,
+  names: readonly string[],
+): ReadonlyMap<string, RuntimeTensor> {
+  const picked = new Map<string, RuntimeTensor>();
+  for (const name of names) {
+    const tensor = outputs[name];
+    if (tensor !== undefined) picked.set(name, tensor);
+  }
+  return picked;
 }

@@ -1,7 +1,5 @@
 import type { Graph } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
-import { elementCount } from "../../graph/tensor.ts";
-import { inferShapes } from "../../operators/infer-shapes.ts";
 import {
   affineForm,
   isBatchNormalization,
@@ -14,20 +12,17 @@ import { type Comparison, compareTensors } from "./compare.ts";
 import { cutAt, withOutputs } from "./instrument.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { movedByRounding, movedFeeds } from "./moved-copy.ts";
-import { type RunContext, withModel } from "./runs.ts";
+import { pick, type RunContext, withModel } from "./runs.ts";
 import type { Trial } from "./trial-inputs.ts";
-
-/** Values of all sites that are held at a time; more sites are checked in several turns. */
-const MOST_HELD_ELEMENTS = 2 ** 26;
-
-/** Counted for a value whose shape is not known. */
-const UNKNOWN_ELEMENTS = 2 ** 20;
 
 export interface SiteRequest {
   readonly before: Graph;
   readonly after: Graph;
-  readonly sites: readonly SiteOutput[];
+  /** Groups of sites that are held in memory together. */
+  readonly turns: readonly (readonly SiteOutput[])[];
   readonly trials: readonly Trial[];
+  /** What the original computed at the first turn's sites, one map a trial. */
+  readonly firstTurn: Values;
   /** Number of moved copies of the original. */
   readonly draws: number;
 }
@@ -42,25 +37,40 @@ export async function checkSites(
   request: SiteRequest,
 ): Promise<readonly Judgement[]> {
   const judgements: Judgement[] = [];
-  for (const sites of inTurns(request)) {
-    judgements.push(...(await checkTurn(context, { ...request, sites })));
+  for (const [turn, sites] of request.turns.entries()) {
+    const known = turn === 0 ? request.firstTurn : await siteValues(context, request, sites);
+    judgements.push(...(await checkTurn(context, request, sites, known)));
   }
   return judgements;
 }
 
-async function checkTurn(context: RunContext, request: SiteRequest): Promise<Judgement[]> {
-  const { before, after, sites, trials, draws } = request;
-  const values = sites.map((site) => site.before);
-  const exposed = withOutputs(before, values);
-  const truths = await withModel(context, exposed, async (run) => {
+/** Values by name, one map a trial. */
+type Values = readonly ReadonlyMap<string, RuntimeTensor>[];
+
+async function siteValues(
+  context: RunContext,
+  { before, trials }: SiteRequest,
+  sites: readonly SiteOutput[],
+): Promise<Values> {
+  const names = sites.map((site) => site.before);
+  return withModel(context, withOutputs(before, names), async (run) => {
     const all: ReadonlyMap<string, RuntimeTensor>[] = [];
-    for (const trial of trials) all.push(pick(await run(trial.feeds), values));
+    for (const trial of trials) all.push(pick(await run(trial.feeds, names), names));
     return all;
   });
+}
+
+async function checkTurn(
+  context: RunContext,
+  { before, after, trials, draws }: SiteRequest,
+  sites: readonly SiteOutput[],
+  truths: Values,
+): Promise<Judgement[]> {
+  const values = sites.map((site) => site.before);
   const first = truths[0] ?? new Map<string, RuntimeTensor>();
   const afterNames = new Map(sites.map((site) => [site.before, site.after]));
   const changed = await runCut(context, after, first, afterNames, trials, truths, undefined);
-  const moved: CutResults[] = [];
+  const moved: Values[] = [];
   const sameNames = new Map(values.map((value) => [value, value]));
   for (let draw = 1; draw <= draws; draw++) {
     moved.push(await runCut(context, before, first, sameNames, trials, truths, draw));
@@ -78,19 +88,20 @@ async function checkTurn(context: RunContext, request: SiteRequest): Promise<Jud
   );
 }
 
-/** Results of a cut graph, one map a trial, by the original's value name. */
-type CutResults = readonly ReadonlyMap<string, RuntimeTensor>[];
-
-/** @param draw moves constants and inputs by rounding when given. */
+/**
+ * Results of a cut graph, by the original's value names.
+ *
+ * @param draw moves constants and inputs by rounding when given.
+ */
 async function runCut(
   context: RunContext,
   graph: Graph,
   first: ReadonlyMap<string, RuntimeTensor>,
   names: ReadonlyMap<string, string>,
   trials: readonly Trial[],
-  truths: CutResults,
+  truths: Values,
   draw: number | undefined,
-): Promise<CutResults> {
+): Promise<Values> {
   const ownName = (value: string) => names.get(value) ?? value;
   const cut = cutAt(graph, new Map([...first].map(([value, tensor]) => [ownName(value), tensor])));
   const model = draw === undefined ? cut.graph : movedByRounding(cut.graph, draw);
@@ -105,15 +116,6 @@ async function runCut(
     }
     return results;
   });
-}
-
-function pick(outputs: Tensors, names: readonly string[]): ReadonlyMap<string, RuntimeTensor> {
-  const picked = new Map<string, RuntimeTensor>();
-  for (const name of names) {
-    const tensor = outputs[name];
-    if (tensor !== undefined) picked.set(name, tensor);
-  }
-  return picked;
 }
 
 function comparison(truth: RuntimeTensor, moved: RuntimeTensor | undefined): Comparison[] {
@@ -137,24 +139,4 @@ function normalizationSummands(graph: Graph, value: string): Float64Array | unde
   return beta.map(
     (shift, c) => Math.abs(shift) + Math.abs((mean[c] as number) * (affine.scale[c] as number)),
   );
-}
-
-/** Sites in groups whose values fit into memory, for all trials together. */
-function inTurns({ before, sites, trials }: SiteRequest): SiteOutput[][] {
-  const shapes = inferShapes(before);
-  const turns: SiteOutput[][] = [];
-  let room = 0;
-  for (const site of sites) {
-    const shape = shapes
-      .get(site.before)
-      ?.shape.map((size) => (typeof size === "number" ? size : 4));
-    const elements = (shape === undefined ? UNKNOWN_ELEMENTS : elementCount(shape)) * trials.length;
-    if (elements > room || turns.length === 0) {
-      turns.push([]);
-      room = MOST_HELD_ELEMENTS;
-    }
-    turns.at(-1)?.push(site);
-    room -= elements;
-  }
-  return turns;
 }
