@@ -183,7 +183,8 @@ function changes(
     moved.unshift(changed);
     output = input;
   }
-  const add = copies || !hasShift(affine) ? undefined : lastAdd(between);
+  const last = between.at(-1)?.node;
+  const add = !copies && hasShift(affine) && last?.opType === "Add" ? last : undefined;
   const built = absorption.build({ names, output, add });
   for (const [node, nodes] of built.replace ?? []) replace.set(node, nodes);
   if (copies) {
@@ -195,11 +196,9 @@ function changes(
     replace.set(site.node, [...copied, ...moved]);
   } else {
     replace.set(site.node, []);
-    replace.set(layer.node, built.nodes);
+    const lent = add !== undefined && absorption.appends;
+    replace.set(layer.node, lent ? built.nodes.slice(0, -1) : built.nodes);
+    if (lent) replace.set(add, built.nodes.slice(-1));
   }
   return { replace, initializers: built.initializers };
-}
-
-function lastAdd(between: readonly Step[]): Node | undefined {
-  return between.findLast(({ node }) => node.opType === "Add" && node.output.length === 1)?.node;
 }

@@ -36,7 +36,7 @@ export interface LayerPlace {
   /** The value to read instead of one of its inputs. */
   readonly input?: { readonly position: number; readonly value: string };
   readonly output: string;
-  /** An Add that becomes superfluous, to lend its name and doc string to one that is appended. */
+  /** The Add behind the layer, to lend name and doc string to the one that is appended, the last node. */
   readonly add?: Node | undefined;
 }
 

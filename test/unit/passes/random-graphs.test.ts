@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Graph } from "../../../src/graph/graph.ts";
+import { indexOf } from "../../../src/graph/index.ts";
 import { verify } from "../../../src/graph/verify.ts";
 import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
 import { differenceInRuntime } from "./equivalence.ts";
@@ -11,6 +13,21 @@ const SEED = Number(process.env.NORMLENS_SEED ?? 1);
 
 /** A run of 2,000 graphs takes about two minutes on a quiet machine. */
 const TIME_LIMIT = 1_200_000;
+
+/** The signature stays, names stay unique, order stays, and nothing is left that nobody reads. */
+function expectHygiene(before: Graph, after: Graph): void {
+  expect([after.inputs, after.outputs]).toEqual([before.inputs, before.outputs]);
+  const names = after.nodes.map((node) => node.name);
+  expect(new Set(names).size).toBe(names.length);
+  const index = indexOf(after);
+  for (const name of after.initializers.keys()) {
+    expect(index.uses(name).length + Number(indexOf(before).uses(name).length === 0)).not.toBe(0);
+  }
+  const kept = new Set(names);
+  const order = before.nodes.map((node) => node.name).filter((name) => kept.has(name));
+  const known = new Set(order);
+  expect(names.filter((name) => known.has(name))).toEqual(order);
+}
 
 test(
   "folding a random graph keeps its function",
@@ -27,6 +44,7 @@ test(
       expect(verify(graph)).toEqual([]);
       const result = foldBatchNorm.apply(graph, undefined, options);
       expect(verify(result.graph)).toEqual([]);
+      expectHygiene(graph, result.graph);
       if (result.applied.length === 0) return;
       folded += 1;
       expect(foldBatchNorm.find(result.graph, options).filter((site) => site.applicable)).toEqual(
