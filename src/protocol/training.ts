@@ -76,6 +76,8 @@ export type TrainingEvent =
   | {
       readonly event: "start";
       readonly model: string;
+      /** The run folder: config.json, metrics.jsonl, best.onnx. */
+      readonly run: string;
       readonly runtime: string;
       readonly parameters: number;
       readonly samples: {

@@ -130,7 +130,7 @@ async function runInFolder(
     options.onEvent(event);
   };
   try {
-    tell(startEvent(options, plan));
+    tell(startEvent(options, plan, folder.path));
     const order = seededRandom(config.seed, "batches");
     let saved = Number.NEGATIVE_INFINITY;
     const loop = new TrainingLoop({
@@ -172,12 +172,13 @@ async function runInFolder(
   }
 }
 
-function startEvent(options: TrainOptions, plan: TrainingPlan): TrainingEvent {
+function startEvent(options: TrainOptions, plan: TrainingPlan, run: string): TrainingEvent {
   const { split, dataset, parameters, batchSize } = plan;
   const { targets } = dataset;
   return {
     event: "start",
     model: options.modelName,
+    run,
     runtime: `${options.runtime.name} ${options.runtime.version}`,
     parameters: parameters.reduce((sum, { dims }) => sum + elementCount(dims), 0),
     samples: {

@@ -38,8 +38,8 @@ export class AffineTable extends LitElement {
       }
       .row {
         display: grid;
-        grid-template-columns: 80px 1fr 1fr;
-        max-width: 360px;
+        grid-template-columns: minmax(48px, 80px) minmax(0, 140px) minmax(0, 140px);
+        padding-right: 12px;
         height: 20px;
         line-height: 20px;
         text-align: right;
@@ -50,9 +50,7 @@ export class AffineTable extends LitElement {
         top: 0;
         z-index: 1;
         color: var(--muted);
-        max-width: none;
         background: var(--vscode-editor-background);
-        grid-template-columns: 80px 140px 140px;
       }
       .body {
         position: absolute;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingEvent } from "../../protocol/training.ts";
 
@@ -20,23 +20,6 @@ export function parseEvents(text: string): readonly TrainingEvent[] {
     const event = parsed(line);
     return isEvent(event) ? [event] : [];
   });
-}
-
-/** The run folder that was made since a time: how a run is found before it is done. */
-export async function newestRun(runs: string, since: number): Promise<string | undefined> {
-  const names = await readdir(runs).catch(() => []);
-  const folders = await Promise.all(
-    names.map(async (name) => {
-      const path = join(runs, name);
-      const { birthtimeMs } = await stat(path);
-      return { path, born: birthtimeMs };
-    }),
-  );
-  const candidates = folders.filter(({ path, born }) => {
-    return born >= since && existsSync(join(path, "metrics.jsonl"));
-  });
-  candidates.sort((a, b) => b.born - a.born);
-  return candidates[0]?.path;
 }
 
 function parsed(line: string): unknown {

@@ -6,10 +6,7 @@ import type { EngineClient } from "../engine/engine-client.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
 import { counted } from "../model/edits.ts";
 import { EventHistory } from "./event-history.ts";
-import { bestModelOf, newestRun, readEvents } from "./run-files.ts";
-
-/** File systems round the time of a folder's creation. */
-const clockTolerance = 2_000;
+import { bestModelOf, readEvents } from "./run-files.ts";
 
 export interface RunOutcome {
   readonly status: RunStatus;
@@ -75,7 +72,6 @@ export class TrainingRun {
   /** Trains to the end; never throws, the outcome tells. */
   async start(document: DocumentRequest, config: TrainingConfig, runs: string): Promise<void> {
     if (this.active) return;
-    const started = Date.now() - clockTolerance;
     const engine = this.#createEngine();
     const cancel = new vscode.CancellationTokenSource();
     this.#engine = engine;
@@ -84,10 +80,7 @@ export class TrainingRun {
     this.#bestModel = undefined;
     this.#setOutcome({ status: "starting" });
     this.#recorded.fire({ config, ended: false });
-    engine.onTrainingEvent((event) => {
-      if (event.event === "start") void this.#findFolder(runs, started, config);
-      this.#hear(event);
-    });
+    engine.onTrainingEvent((event) => this.#hear(event));
     try {
       const request = { ...document, config, runs };
       const result = await engine.request("train", request, { token: cancel.token });
@@ -138,7 +131,11 @@ export class TrainingRun {
   #hear(event: TrainingEvent): void {
     this.#history.add(event);
     this.#told.fire(event);
-    if (event.event === "start") this.#setOutcome({ status: "running" });
+    if (event.event !== "start") return;
+    const { config, run } = event;
+    this.#run = run;
+    this.#recorded.fire({ config, ended: false, run });
+    this.#setOutcome({ status: "running" });
   }
 
   #finish({ run, bestModel }: TrainResult): void {
@@ -147,13 +144,6 @@ export class TrainingRun {
     const stop = this.events.find((event) => event.event === "stop");
     const message = stop?.sentence;
     this.#setOutcome({ status: "finished", ...(message === undefined ? {} : { message }) });
-  }
-
-  async #findFolder(runs: string, since: number, config: TrainingConfig): Promise<void> {
-    const run = await newestRun(runs, since);
-    if (run === undefined || !this.active) return;
-    this.#run = run;
-    this.#recorded.fire({ config, ended: false, run });
   }
 
   #setOutcome(outcome: RunOutcome): void {

@@ -6,12 +6,7 @@ import { certificateMarkdown, escaped } from "../../../src/host/report-markdown.
 import { Batcher } from "../../../src/host/training/batcher.ts";
 import { EventHistory } from "../../../src/host/training/event-history.ts";
 import { reportHtml } from "../../../src/host/training/report-html.ts";
-import {
-  bestModelOf,
-  newestRun,
-  parseEvents,
-  readEvents,
-} from "../../../src/host/training/run-files.ts";
+import { bestModelOf, parseEvents, readEvents } from "../../../src/host/training/run-files.ts";
 import type { TrainingEvent } from "../../../src/protocol/training.ts";
 
 const step = (number: number): TrainingEvent => ({
@@ -64,15 +59,12 @@ test("a metrics file that a crash cut off gives all its whole lines", () => {
   expect(parseEvents(text)).toEqual([step(1), epoch]);
 });
 
-test("finds the run that was just made", async () => {
+test("reads a run back from its folder, and an empty one as nothing", async () => {
   const folder = await mkdtemp(join(tmpdir(), "normlens-runs-"));
   try {
-    expect(await newestRun(join(folder, "none"), 0)).toBeUndefined();
-    await mkdir(join(folder, "empty"));
+    expect(await readEvents(join(folder, "none"))).toEqual([]);
     await mkdir(join(folder, "run"));
     await writeFile(join(folder, "run", "metrics.jsonl"), `${JSON.stringify(step(1))}\n`);
-    expect(await newestRun(folder, Date.now() - 5000)).toBe(join(folder, "run"));
-    expect(await newestRun(folder, Date.now() + 5000)).toBeUndefined();
     expect(await readEvents(join(folder, "run"))).toEqual([step(1)]);
     expect(bestModelOf(join(folder, "run"))).toBeUndefined();
   } finally {
