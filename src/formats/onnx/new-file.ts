@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { InputError } from "../../graph/input-error.ts";
 
 /** A file that is complete under a temporary name beside its target, flushed to the disk. */
 export interface NewFile {
@@ -21,10 +22,12 @@ export async function newFile(
   const random = randomBytes(6).toString("hex");
   const temporary = join(dirname(target), `.${basename(target)}.${random}.tmp`);
   const discard = () => rm(temporary, { force: true });
-  const mode = await stat(target).then(
-    (info) => info.mode,
-    () => 0o644,
-  );
+  const present = await stat(target).catch(() => undefined);
+  // Renaming over a device such as /dev/null would replace it for the whole machine.
+  if (present !== undefined && !present.isFile() && !present.isDirectory()) {
+    throw new InputError("cannot be written: it is not a regular file", target);
+  }
+  const mode = present?.mode ?? 0o644;
   try {
     const handle = await open(temporary, "wx", mode);
     try {

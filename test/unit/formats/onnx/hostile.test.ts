@@ -161,6 +161,14 @@ describe("saving", () => {
     expect(await readdir(folder)).toEqual(["taken"]);
   });
 
+  test("onto a pipe or a device is refused, because renaming would replace it", async () => {
+    const folder = await temporaryFolder();
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    const graph = await readModel(join(SAMPLES, "digits-cnn.onnx"));
+    await expect(saveModel(graph, join(folder, "pipe"))).rejects.toThrow(/not a regular file/);
+    expect(await readdir(folder)).toEqual(["pipe"]);
+  });
+
   test("through a link keeps the link", async () => {
     const folder = await temporaryFolder();
     const graph = await readModel(join(SAMPLES, "digits-cnn.onnx"));
