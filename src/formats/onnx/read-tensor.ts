@@ -1,9 +1,9 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { TensorProto_DataLocation, TensorProtoSchema } from "onnx-buf";
 import { DataType, dataTypeName, elementBits } from "../../graph/data-type.ts";
 import { InputError } from "../../graph/input-error.ts";
 import type { Tensor, TensorData } from "../../graph/tensor.ts";
+import { decode, refusing } from "./decode.ts";
 import { type ExternalFolder, parseExternalLocation } from "./external-data.ts";
 import { TensorField } from "./fields.ts";
 import { type Field, scanFields } from "./wire.ts";
@@ -37,7 +37,7 @@ export function readTensor(
     if (DATA_FIELDS.has(field.number)) data.push(field);
     else rest.push(field.bytes);
   }
-  const header = fromBinary(TensorProtoSchema, Buffer.concat(rest));
+  const header = decode(TensorProtoSchema, Buffer.concat(rest), where);
   const name = header.name;
   const dims = checkedDims(name, header.dims);
   const dataType = header.dataType as DataType;
@@ -142,11 +142,13 @@ function typedBytes(
       continue;
     }
     const reader = new BinaryReader(field.value);
-    while (reader.pos < reader.len) {
-      if (count === elements) tooMany(name, elements);
-      writeInteger(view, count * width, width, BigInt(reader.int64()));
-      count += 1;
-    }
+    refusing(`initializer ${name}`, () => {
+      while (reader.pos < reader.len) {
+        if (count === elements) tooMany(name, elements);
+        writeInteger(view, count * width, width, BigInt(reader.int64()));
+        count += 1;
+      }
+    });
   }
   if (count !== elements) {
     throw new InputError(

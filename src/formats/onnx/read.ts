@@ -1,13 +1,15 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fromBinary } from "@bufbuild/protobuf";
 import { NodeProtoSchema, OperatorSetIdProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
 import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { decode } from "./decode.ts";
+import { checkDefinitions } from "./definitions.ts";
 import { ExternalFolder } from "./external-data.ts";
 import { GraphField, ModelField } from "./fields.ts";
 import { refuseLookAlike } from "./look-alikes.ts";
+import { refuseDeepNesting } from "./nesting.ts";
 import { readTensor } from "./read-tensor.ts";
 import type { OnnxSource, Slot } from "./source.ts";
 import { type Field, scanFields, varintValue } from "./wire.ts";
@@ -64,9 +66,9 @@ export function parseModel(contents: Uint8Array, file?: string): Graph {
       continue;
     }
     (graphs.length === 0 ? before : after).push(field.bytes);
-    if (field.number === ModelField.irVersion) irVersion = varintValue(field);
+    if (field.number === ModelField.irVersion) irVersion = varintValue(field, "ir_version");
     if (field.number === ModelField.opsetImport) {
-      const imported = decode(OperatorSetIdProtoSchema, field, "opset_import");
+      const imported = decode(OperatorSetIdProtoSchema, field.value, "opset_import");
       const domain = imported.domain === "ai.onnx" ? "" : imported.domain;
       opsets.set(domain, Number(imported.version));
     }
@@ -107,13 +109,16 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
   const take = (slot: Exclude<Slot, { kind: "bytes" }>, field: Field) => {
     slots.push(slot);
     encoded.set(slot.value, field.bytes);
-    if (slots.length > MOST_ELEMENTS) {
-      throw new InputError(`graph has more than ${MOST_ELEMENTS} elements`);
-    }
   };
-  for (const field of graphs.flatMap((graph) => [...scanFields(graph, "graph")])) {
+  const fields = graphs.flatMap((graph) => [...scanFields(graph, "graph")]);
+  if (fields.length > MOST_ELEMENTS) {
+    throw new InputError(`graph has more than ${MOST_ELEMENTS} elements`);
+  }
+  for (const field of fields) {
     if (field.number === GraphField.node) {
-      const value = decode(NodeProtoSchema, field, `graph.node[${nodes.length}]`);
+      const where = `graph.node[${nodes.length}]`;
+      refuseDeepNesting(field.value, where);
+      const value = decode(NodeProtoSchema, field.value, where);
       nodes.push(value);
       take({ kind: "node", value }, field);
     } else if (field.number === GraphField.initializer) {
@@ -131,7 +136,11 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
         slots.push({ kind: "bytes", bytes: field.bytes });
         continue;
       }
-      const value = decode(ValueInfoProtoSchema, field, `graph.${kind}[${infos[kind].length}]`);
+      const value = decode(
+        ValueInfoProtoSchema,
+        field.value,
+        `graph.${kind}[${infos[kind].length}]`,
+      );
       infos[kind].push(value);
       take({ kind, value }, field);
     }
@@ -144,6 +153,7 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
     outputs: infos.output,
     valueInfo: infos.valueInfo,
   };
+  checkDefinitions(graph);
   return { graph, slots, encoded };
 }
 
@@ -151,17 +161,4 @@ function infoKind(field: number): "input" | "output" | "valueInfo" | undefined {
   if (field === GraphField.input) return "input";
   if (field === GraphField.output) return "output";
   return field === GraphField.valueInfo ? "valueInfo" : undefined;
-}
-
-function decode<Schema extends Parameters<typeof fromBinary>[0]>(
-  schema: Schema,
-  field: Field,
-  where: string,
-): ReturnType<typeof fromBinary<Schema>> {
-  try {
-    return fromBinary(schema, field.value) as ReturnType<typeof fromBinary<Schema>>;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new InputError(`${where} cannot be decoded: ${why}`);
-  }
 }

@@ -1,5 +1,6 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { InputError } from "../../graph/input-error.ts";
+import { refusing } from "./decode.ts";
 
 /** One field occurrence in an encoded message, located but not decoded. */
 export interface Field {
@@ -53,15 +54,11 @@ function plain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The number in a varint field, exact up to 2^53. */
-export function varintValue(field: Field): number {
-  return Number(new BinaryReader(field.value).int64());
-}
-
-/** The numbers of a repeated varint field occurrence, packed or not, as BigInt. */
-export function varintValues(field: Field): bigint[] {
-  const reader = new BinaryReader(field.value);
-  const values: bigint[] = [];
-  while (reader.pos < reader.len) values.push(BigInt(reader.int64()));
-  return values;
+/**
+ * The number in a varint field, exact up to 2^53.
+ *
+ * @param where the field, for the refusal.
+ */
+export function varintValue(field: Field, where: string): number {
+  return refusing(where, () => Number(new BinaryReader(field.value).int64()));
 }
