@@ -4,6 +4,8 @@ import type { ProgressNotification } from "../../protocol/engine.ts";
 import type { Certificate } from "../../protocol/reports.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { examine } from "./examine.ts";
+import { certifyPieces } from "./piecewise.ts";
+import { notChecked } from "./verdict.ts";
 
 export interface CertifyRequest {
   readonly before: Graph;
@@ -20,7 +22,8 @@ export interface CertifyRequest {
 /**
  * Shows whether a pass kept the model's function: both models run on made-up inputs (and the
  * user's data), and every difference, at the outputs and at each changed place, is held against
- * what rounding explains of it (rounding.ts).
+ * what rounding explains of it (rounding.ts). Where the original does not run, the changed places
+ * are cut out and compared one by one (piecewise.ts).
  *
  * A certificate that does not pass says either that and where the function differs, or that it was
  * not checked and why.
@@ -37,5 +40,6 @@ export function certify(request: CertifyRequest): Promise<Certificate> {
     changedInput: same,
     changedOutput: same,
     sites: siteOutputs ?? [],
+    cannotRun: async (why) => (await certifyPieces(request, why)) ?? notChecked("original", why),
   });
 }

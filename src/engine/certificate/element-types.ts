@@ -27,7 +27,12 @@ export function dataTypeOf(type: RuntimeType): DataType {
 /** The type in which an input is fed; undefined where a runtime takes none of its kind. */
 export function runtimeTypeOf(input: ValueInfo): RuntimeType | undefined {
   const type = input.type?.value;
-  return type?.case === "tensorType" ? RUNTIME_TYPES.get(type.value.elemType) : undefined;
+  return type?.case === "tensorType" ? runtimeType(type.value.elemType) : undefined;
+}
+
+/** The same for a stored type. */
+export function runtimeType(dataType: DataType): RuntimeType | undefined {
+  return RUNTIME_TYPES.get(dataType);
 }
 
 /** "float32", or what else the file declares. */

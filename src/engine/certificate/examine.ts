@@ -18,6 +18,8 @@ export interface ExamineRequest {
   readonly changedInput: (name: string) => string;
   readonly changedOutput: (name: string) => string;
   readonly sites: readonly SiteOutput[];
+  /** What to say where the original cannot be run, given the reason. */
+  readonly cannotRun?: (why: string) => Promise<Certificate>;
   readonly data?: string;
   readonly runtime: Runtime;
   readonly signal?: AbortSignal;
@@ -34,7 +36,9 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
     onRun: () => progress.step(),
   };
   const reference = await referenceRuns(shared, original, sites, request.data);
-  if (typeof reference === "string") return notChecked("original", reference);
+  if (typeof reference === "string") {
+    return request.cannotRun?.(reference) ?? notChecked("original", reference);
+  }
   const { runs, context, effort, turns } = reference;
   const siteRuns = sites.length === 0 ? [] : runs.slice(0, effort.siteTrials);
   const { draws } = effort;

@@ -27,7 +27,7 @@ const HAS_BIAS: ReadonlyMap<string, boolean> = new Map([
  * A linear operator whose data is multiplied by a random factor c and whose result is divided by it
  * again:
  *
- *   (W·(c·x) + c·B) · 1/c
+ *   (W·(c·x) + c·B) / c
  *
  * It is the same function, and all its products and partial sums are rounded anew. Moving stored
  * numbers by a unit does not do that: where the partial sums are large against the products, they
@@ -54,10 +54,10 @@ export function rescaled(
   const [output = ""] = node.output;
   const constant = (stem: string, dims: readonly number[], values: Float64Array) =>
     roundedTensor(names.freshName(`${output}_${stem}`), dims, dataType, values);
-  // Below one, so that nothing overflows that did not before; rounded, so that 1/c is its inverse.
+  // Below one, so that nothing overflows that did not before. Division undoes it to one rounding,
+  // which 1/c as a stored number of 8 or 11 bits would not.
   const factor = constant("factor", [], Float64Array.of(0.5 + random.uniform() / 2));
   const c = readFloat64(factor)[0] as number;
-  const back = constant("back", [], Float64Array.of(1 / c));
   const scaledBias =
     bias === undefined
       ? []
@@ -75,9 +75,9 @@ export function rescaled(
     nodes: [
       makeNode("Mul", [data, factor.name], [scaledData]),
       changeNode(node, { input, output: [result] }),
-      makeNode("Mul", [result, back.name], [output]),
+      makeNode("Div", [result, factor.name], [output]),
     ],
-    initializers: [factor, back, ...scaledBias],
+    initializers: [factor, ...scaledBias],
     covered: [weight, ...(bias === undefined ? [] : [biasName])],
   };
 }

@@ -34,9 +34,60 @@ export function verdict(
 
 /** A certificate that nothing could be compared for; it claims nothing about the function. */
 export function notChecked(model: "original" | "changed", why: string): Certificate {
-  const reason = why.replace(/\.$/, "");
-  const sentence = `Not checked: ONNX Runtime cannot run the ${model} model (${reason}).`;
+  const sentence = `Not checked: ONNX Runtime cannot run the ${model} model (${withoutStop(why)}).`;
   return { pass: false, inputs: [], outputs: [], sentence };
+}
+
+/** How one changed place of a model fared that cannot be run as a whole. */
+export interface PlaceResult {
+  readonly name: string;
+  /** One for each made-up input. */
+  readonly judgements: readonly Judgement[];
+  /** In which other form the piece was run, in words. */
+  readonly form: string | undefined;
+  /** Why it could not be run, where it could not. */
+  readonly objection?: string;
+}
+
+/** @param uncovered values that only one of the two models computes. */
+export function piecewiseVerdict(
+  places: readonly PlaceResult[],
+  uncovered: readonly string[],
+  why: string,
+): Certificate {
+  const judgements = places.flatMap((place) => place.judgements);
+  const compared = places.filter((place) => place.objection === undefined);
+  const agreeing = compared.filter((place) => place.judgements.every(isExplained));
+  const inputs = [...new Set(judgements.map((judgement) => judgement.trial))];
+  const report = { inputs, outputs: [], sites: siteLines(judgements) };
+  const wrong = largest(judgements, (judgement) => judgement.excess);
+  if (wrong !== undefined && !isExplained(wrong)) {
+    const sentence = differenceSentence(`the result of ${wrong.name}`, wrong);
+    return { pass: false, ...report, sentence };
+  }
+  const missing = [
+    ...places.flatMap(({ name, objection }) =>
+      objection === undefined ? [] : [`${name} could not be run (${withoutStop(objection)})`],
+    ),
+    ...uncovered.map((value) => `${value} is a value of one model only`),
+  ];
+  const reason = `because ONNX Runtime cannot run the whole model (${withoutStop(why)})`;
+  if (compared.length === 0) {
+    return { ...notChecked("original", why), inputs };
+  }
+  const forms = [...new Set(compared.flatMap((place) => place.form ?? []))];
+  const how = forms.length === 0 ? "" : `, ${forms.join(", ")}`;
+  const noun = places.length === 1 ? "fold agrees" : "folds agree";
+  const result = `${agreeing.length} of ${places.length} ${noun}${how}`;
+  const sentence =
+    missing.length === 0
+      ? `Checked piece by piece, ${reason}: ${result}.`
+      : `Checked in part, ${reason}: ${result}; ${missing[0]}.`;
+  return { pass: missing.length === 0, ...report, sentence };
+}
+
+function withoutStop(phrase: string): string {
+  return phrase.replace(/\.$/, "");
 }
 
 function byName(judgements: readonly Judgement[]): Judgement[][] {
