@@ -134,6 +134,7 @@ export class GraphBuilder {
       inputs,
       outputs,
       valueInfo: [],
+      functions: [],
       opsets: new Map([[STANDARD_DOMAIN, opset]]),
       irVersion: 9,
       producer: "normlens",

@@ -1,4 +1,4 @@
-import type { NodeProto, ValueInfoProto } from "onnx-buf";
+import type { FunctionProto, NodeProto, ValueInfoProto } from "onnx-buf";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -11,6 +11,9 @@ export type Node = Immutable<NodeProto>;
 
 /** A named value with its type and shape, as the onnx-buf message. */
 export type ValueInfo = Immutable<ValueInfoProto>;
+
+/** An operator defined in the model by other operators, as the onnx-buf message. */
+export type LocalFunction = Immutable<FunctionProto>;
 
 /** The standard operator set's domain; "" and "ai.onnx" mean the same and are read as "". */
 export const STANDARD_DOMAIN = "";
@@ -35,6 +38,8 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[];
   /** Types and shapes the file states for values that are neither input nor output. */
   readonly valueInfo: readonly ValueInfo[];
+  /** Operators that the model itself defines; to be read, not changed. */
+  readonly functions: readonly LocalFunction[];
   /** Operator set version by domain. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly irVersion: number;

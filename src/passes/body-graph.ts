@@ -56,6 +56,7 @@ export function bodyGraph(outer: Graph, body: Body): BodyGraph {
     inputs,
     outputs,
     valueInfo: body.valueInfo,
+    functions: [],
     irVersion: Math.max(outer.irVersion, INITIALIZERS_WITHOUT_INPUTS),
   };
   return { graph, captured };

@@ -2,6 +2,7 @@ import { takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { FoldOptions } from "./fold-pattern.ts";
 import { foldCandidates, foldGraph, siteOutputs } from "./fold-strategy.ts";
+import { functionSites } from "./function-sites.ts";
 import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
@@ -18,8 +19,10 @@ export const foldBatchNorm: Pass = {
   description:
     "Multiplies each BatchNorm, and constant scales and shifts, into the weights of neighbouring layers.",
   preserves: "inference",
-  find: (graph, options) =>
-    foldCandidates(graph, foldOptions(options)).map(({ node, fold }) => site(node, fold)),
+  find: (graph, options) => [
+    ...foldCandidates(graph, foldOptions(options)).map(({ node, fold }) => site(node, fold)),
+    ...functionSites(graph),
+  ],
   apply,
 };
 

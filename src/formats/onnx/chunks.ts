@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
+  type FunctionProto,
   ModelProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
@@ -46,6 +47,7 @@ function modelHeader(graph: Graph): Uint8Array {
       irVersion: BigInt(graph.irVersion),
       producerName: graph.producer,
       opsetImport,
+      functions: graph.functions.map((definition) => definition as FunctionProto),
     }),
   );
 }

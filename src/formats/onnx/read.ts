@@ -1,7 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { NodeProtoSchema, OperatorSetIdProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
-import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
+import {
+  FunctionProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
+import type { Graph, LocalFunction, Node, ValueInfo } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { decode } from "./decode.ts";
@@ -58,6 +63,7 @@ export function parseModel(contents: Uint8Array, file?: string): Graph {
   const after: Uint8Array[] = [];
   const graphs: Uint8Array[] = [];
   const opsets = new Map<string, number>();
+  const functions: LocalFunction[] = [];
   let irVersion = 0;
   const producer: string[] = [];
   for (const field of scanFields(bytes, "model")) {
@@ -66,6 +72,9 @@ export function parseModel(contents: Uint8Array, file?: string): Graph {
       continue;
     }
     (graphs.length === 0 ? before : after).push(field.bytes);
+    if (field.number === ModelField.functions) {
+      functions.push(decode(FunctionProtoSchema, field.value, `functions[${functions.length}]`));
+    }
     if (field.number === ModelField.irVersion) irVersion = varintValue(field, "ir_version");
     if (field.number === ModelField.opsetImport) {
       const imported = decode(OperatorSetIdProtoSchema, field.value, "opset_import");
@@ -89,10 +98,10 @@ export function parseModel(contents: Uint8Array, file?: string): Graph {
     slots: parts.slots,
     encoded: parts.encoded,
   };
-  return { ...parts.graph, irVersion, opsets, producer: producer.join(" "), source };
+  return { ...parts.graph, functions, irVersion, opsets, producer: producer.join(" "), source };
 }
 
-type GraphParts = Omit<Graph, "irVersion" | "opsets" | "producer" | "source">;
+type GraphParts = Omit<Graph, "functions" | "irVersion" | "opsets" | "producer" | "source">;
 
 /** A message field that occurs twice is merged, hence several encoded graphs. */
 function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | undefined) {
