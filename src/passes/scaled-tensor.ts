@@ -104,11 +104,9 @@ export function exactFloat64(tensor: Tensor): Float64Array {
 function scaledBytes(tensor: Tensor, factors: readonly Factor[]): Uint8Array {
   const [only, ...others] = factors;
   if (tensor.dataType === DataType.FLOAT && only !== undefined && others.length === 0) {
-    const source = float32View(tensor.data.read());
-    // What was just read from a file is nobody else's, and one layer in memory instead of two.
-    const target = tensor.data.encoding === "external" ? source : new Float32Array(source.length);
-    multiply(source, target, only);
-    return new Uint8Array(target.buffer);
+    const values = ownFloat32(tensor);
+    multiply(values, only);
+    return new Uint8Array(values.buffer);
   }
   const target = scaledFloat64(tensor, factors);
   return roundedTensor(tensor.name, tensor.dims, tensor.dataType, target).data.read();
@@ -116,25 +114,19 @@ function scaledBytes(tensor: Tensor, factors: readonly Factor[]): Uint8Array {
 
 function scaledFloat64(tensor: Tensor, factors: readonly Factor[]): Float64Array {
   const values = exactValues.get(tensor)?.slice() ?? readFloat64(tensor);
-  for (const factor of factors) multiply(values, values, factor);
+  for (const factor of factors) multiply(values, factor);
   return values;
 }
 
-/** A view where the file's bytes happen to be aligned, a copy elsewhere. */
-function float32View(bytes: Uint8Array): Float32Array {
-  const length = bytes.byteLength / Float32Array.BYTES_PER_ELEMENT;
-  if (bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
-    return new Float32Array(bytes.buffer, bytes.byteOffset, length);
-  }
-  return new Float32Array(bytes.slice().buffer, 0, length);
+/** A copy that may be changed; what is read from an external file is a copy already. */
+function ownFloat32(tensor: Tensor): Float32Array<ArrayBuffer> {
+  const bytes = tensor.data.read();
+  const own = tensor.data.encoding === "external" ? bytes : new Uint8Array(bytes);
+  return new Float32Array(own.buffer as ArrayBuffer, own.byteOffset, own.byteLength / 4);
 }
 
-/** JavaScript multiplies in float64; storing into the target is the one rounding. */
-function multiply<Values extends Float32Array | Float64Array>(
-  source: Values,
-  target: Values,
-  { layout, scale }: Factor,
-): void {
+/** In place. JavaScript multiplies in float64; storing the product is the one rounding. */
+function multiply(values: Float32Array | Float64Array, { layout, scale }: Factor): void {
   const { groups, repeats, channelsPerGroup, inner } = layout;
   let position = 0;
   for (let group = 0; group < groups; group++) {
@@ -142,7 +134,7 @@ function multiply<Values extends Float32Array | Float64Array>(
       for (let channel = 0; channel < channelsPerGroup; channel++) {
         const factor = scale[group * channelsPerGroup + channel] as number;
         for (const end = position + inner; position < end; position++) {
-          target[position] = (source[position] as number) * factor;
+          values[position] = (values[position] as number) * factor;
         }
       }
     }

@@ -15,14 +15,14 @@ const PEAK = join(dirname(fileURLToPath(import.meta.url)), "report-peak.mjs");
 export async function measure(args, limitSeconds = Number.POSITIVE_INFINITY) {
   const start = performance.now();
   const child = spawn(process.execPath, ["--import", PEAK, ...args], {
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
-  let peakBytes = 0;
+  let peak = "";
   let output = "";
   let errors = "";
   let late = false;
-  child.on("message", (message) => {
-    peakBytes = message.peakBytes;
+  child.stdio[3]?.on("data", (text) => {
+    peak += text;
   });
   child.stdout.setEncoding("utf8").on("data", (text) => {
     output += text;
@@ -43,5 +43,5 @@ export async function measure(args, limitSeconds = Number.POSITIVE_INFINITY) {
   clearTimeout(limit);
   if (late) return undefined;
   if (code !== 0) throw new Error(`${args.join(" ")} failed: ${errors.trim().slice(-600)}`);
-  return { seconds: (performance.now() - start) / 1000, peakBytes, output };
+  return { seconds: (performance.now() - start) / 1000, peakBytes: Number(peak), output };
 }
