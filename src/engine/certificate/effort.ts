@@ -35,6 +35,9 @@ const LARGE: Effort = {
   threads: undefined,
 };
 
+/** An image has thousands of positions, each of which is a trial of its own for a convolution. */
+const LARGE_INPUT: Effort = { ...LARGE, siteTrials: 1 };
+
 const MEDIUM_WEIGHT_BYTES = 2 ** 18;
 const LARGE_WEIGHT_BYTES = 2 ** 23;
 const LARGE_INPUT_ELEMENTS = 50_000;
@@ -45,7 +48,7 @@ export function effortFor(graph: Graph, inputs: readonly OpenInput[]): Effort {
   const sizes = inputs.map((input) =>
     elementCount(input.sizes.map((size) => (typeof size === "number" ? size : 1))),
   );
-  const large = bytes > LARGE_WEIGHT_BYTES || sizes.some((size) => size > LARGE_INPUT_ELEMENTS);
-  if (large) return LARGE;
+  if (sizes.some((size) => size > LARGE_INPUT_ELEMENTS)) return LARGE_INPUT;
+  if (bytes > LARGE_WEIGHT_BYTES) return LARGE;
   return bytes > MEDIUM_WEIGHT_BYTES ? MEDIUM : SMALL;
 }
