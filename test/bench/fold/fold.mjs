@@ -42,7 +42,7 @@ try {
       const text =
         result === undefined
           ? `no result in ${LIMIT_SECONDS} s`
-          : `${result.seconds.toFixed(2)} s (${(result.seconds / copy.seconds).toFixed(2)} × copy), ${Math.round(result.peakBytes / 1e6)} MB`;
+          : `${result.seconds.toFixed(2)} s (${(result.seconds / copy.seconds).toFixed(2)} × copy), ${result.cpuSeconds.toFixed(2)} s of processor time, ${Math.round(result.peakBytes / 1e6)} MB`;
       console.log(`${name}  ${tool}: ${text}`);
     }
   }

@@ -9,8 +9,8 @@ import { tools, versions } from "./tools.mjs";
 
 /**
  * Counts the normalizations that each tool leaves in real architectures and writes the table of
- * docs/fold-comparison.md: `npm run build && node test/bench/fold/normalizations.mjs FOLDER`, where
- * test/oracles/architectures.py has put the models.
+ * docs/fold-comparison.md: `npm run build && node test/bench/fold/normalizations.mjs FOLDER [MODEL…]`,
+ * where test/oracles/architectures.py has put the models. With models named, prints their rows only.
  */
 
 const LIMIT_SECONDS = 120;
@@ -33,7 +33,7 @@ const MODELS = [
 
 const here = dirname(fileURLToPath(import.meta.url));
 const document = join(here, "..", "..", "..", "docs", "fold-comparison.md");
-const models = process.argv[2];
+const [models, ...only] = process.argv.slice(2);
 if (models === undefined) throw new Error("usage: node test/bench/fold/normalizations.mjs FOLDER");
 
 /** @returns every node's operator, those of subgraphs left out: the models have none. */
@@ -66,7 +66,7 @@ async function merged(input, output) {
 const folder = await mkdtemp(join(tmpdir(), "normlens-compare-"));
 const rows = [];
 try {
-  for (const name of MODELS) {
+  for (const name of only.length > 0 ? only : MODELS) {
     const input = join(models, `${name}.onnx`);
     const output = (tool) => join(folder, `${name}.${tool.replace(" ", "")}.onnx`);
     const before = (await operators(input)).filter(isNormalization);
@@ -85,18 +85,16 @@ try {
   await rm(folder, { recursive: true });
 }
 
-await writeFile(
-  document,
-  `# Folding real architectures
+const text = `# Folding real architectures
 
-Normalization nodes (BatchNormalization, LayerNormalization and their kin) in each file before, and after each tool. The models come from PyTorch with BatchNorm kept and random statistics. "scale merged" counts the LayerNorms that \`merge-normalization-affine\` freed of their scale and shift; the normalization itself depends on the input and stays.
+Normalization nodes (BatchNormalization, LayerNormalization and their kin) in each file before, and after each tool. The models come from PyTorch with BatchNorm kept and random statistics: torchvision's, and those of \`test/bench/fold/networks.py\`. "scale merged" counts the LayerNorms that \`merge-normalization-affine\` freed of their scale and shift; the normalization itself depends on the input and stays.
 
 | model | before | NormLens | onnxsim | ONNX Runtime | scale merged |
 |---|---|---|---|---|---|
 ${rows.join("\n")}
 
-${versions()}; ${new Date().toISOString().slice(0, 10)}. "No result" means that the tool did not end within ${LIMIT_SECONDS} s.
+${versions()}; ${new Date().toISOString().slice(0, 10)}. "No result" means that the tool did not end within ${LIMIT_SECONDS} s of wall time; other work on the machine counts against it.
 
 To repeat: \`python test/oracles/architectures.py FOLDER\`, \`npm run build\`, \`node test/bench/fold/normalizations.mjs FOLDER\`. Time and memory: \`node test/bench/fold/fold.mjs FOLDER\`, and for a model of several gigabytes \`node test/bench/fold/large.mjs\`.
-`,
-);
+`;
+if (only.length === 0) await writeFile(document, text);
