@@ -44,7 +44,9 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
   const { draws } = effort;
   const measured = effort.measuresAll ? runs : representatives(runs);
   const sitePasses = (1 + draws) * turns.length + Math.max(0, turns.length - 1);
-  progress.expect(runs.length + draws * measured.length + sitePasses * siteRuns.length);
+  const siteTotal =
+    sites.length === 0 ? 0 : sitePasses * (siteRuns.length + 1) + Math.min(1, turns.length);
+  progress.expect(runs.length + draws * measured.length + siteTotal);
   try {
     const results = await changedRuns(context, request, runs);
     const moved = await movedRuns(context, original, measured, draws);
@@ -61,7 +63,7 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
     let outputs = runs.map(judgeRun);
     const doubtful = runs.filter((run, t) => !moved.has(run) && !outputs[t]?.every(isExplained));
     if (doubtful.length > 0) {
-      progress.expect(draws * doubtful.length + sitePasses * siteRuns.length);
+      progress.expect(draws * doubtful.length + siteTotal);
       const more = await movedRuns(context, original, doubtful, draws);
       for (const [run, comparisons] of more) moved.set(run, comparisons);
       outputs = runs.map(judgeRun);

@@ -12,8 +12,9 @@ import { type Comparison, compareTensors } from "./compare.ts";
 import { cutAt, withOutputs } from "./instrument.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { movedByRounding, movedFeeds } from "./moved-copy.ts";
-import { pick, type RunContext, withModel } from "./runs.ts";
+import { CannotRun, pick, type RunContext, withModel } from "./runs.ts";
 import type { Trial } from "./trial-inputs.ts";
+import { unnaturalValues } from "./unnatural-values.ts";
 
 export interface SiteRequest {
   readonly before: Graph;
@@ -62,18 +63,22 @@ async function siteValues(
 
 async function checkTurn(
   context: RunContext,
-  { before, after, trials, draws }: SiteRequest,
+  request: SiteRequest,
   sites: readonly SiteOutput[],
-  truths: Values,
+  natural: Values,
 ): Promise<Judgement[]> {
+  const { before, after, draws } = request;
   const values = sites.map((site) => site.before);
-  const first = truths[0] ?? new Map<string, RuntimeTensor>();
-  const afterNames = new Map(sites.map((site) => [site.before, site.after]));
-  const changed = await runCut(context, after, first, afterNames, trials, truths, undefined);
-  const moved: Values[] = [];
   const sameNames = new Map(values.map((value) => [value, value]));
+  const afterNames = new Map(sites.map((site) => [site.before, site.after]));
+  const unnatural = await unnaturalTrial(context, request, natural, sameNames);
+  const trials = [...request.trials, ...unnatural.map((each) => each.trial)];
+  const given = [...natural, ...unnatural.map((each) => each.given)];
+  const truths = [...natural, ...unnatural.map((each) => each.truth)];
+  const changed = await runCut(context, after, afterNames, trials, given, undefined);
+  const moved: Values[] = [];
   for (let draw = 1; draw <= draws; draw++) {
-    moved.push(await runCut(context, before, first, sameNames, trials, truths, draw));
+    moved.push(await runCut(context, before, sameNames, trials, given, draw));
   }
   const summands = new Map(values.map((value) => [value, normalizationSummands(before, value)]));
   return trials.flatMap((trial, t) =>
@@ -88,6 +93,33 @@ async function checkTurn(
   );
 }
 
+interface Unnatural {
+  readonly trial: Trial;
+  readonly given: ReadonlyMap<string, RuntimeTensor>;
+  readonly truth: ReadonlyMap<string, RuntimeTensor>;
+}
+
+/** One more trial, where what lies between the places takes values that are not its own. */
+async function unnaturalTrial(
+  context: RunContext,
+  { before, trials }: SiteRequest,
+  natural: Values,
+  names: ReadonlyMap<string, string>,
+): Promise<Unnatural[]> {
+  const [first, values] = [trials[0], natural[0]];
+  if (first === undefined || values === undefined || values.size === 0) return [];
+  const given = unnaturalValues(values);
+  const trial = { ...first, name: "random values at each place, seed 3" };
+  try {
+    const [truth] = await runCut(context, before, names, [trial], [given], undefined);
+    return truth === undefined ? [] : [{ trial, given, truth }];
+  } catch (error) {
+    // Sizes or indices may depend on a value.
+    if (error instanceof CannotRun) return [];
+    throw error;
+  }
+}
+
 /**
  * Results of a cut graph, by the original's value names.
  *
@@ -96,22 +128,25 @@ async function checkTurn(
 async function runCut(
   context: RunContext,
   graph: Graph,
-  first: ReadonlyMap<string, RuntimeTensor>,
   names: ReadonlyMap<string, string>,
   trials: readonly Trial[],
-  truths: Values,
+  given: Values,
   draw: number | undefined,
 ): Promise<Values> {
   const ownName = (value: string) => names.get(value) ?? value;
-  const cut = cutAt(graph, new Map([...first].map(([value, tensor]) => [ownName(value), tensor])));
+  const first = [...(given[0] ?? [])];
+  const cut = cutAt(graph, new Map(first.map(([value, tensor]) => [ownName(value), tensor])));
   const model = draw === undefined ? cut.graph : movedByRounding(cut.graph, draw);
   return withModel(context, model, async (run) => {
     const results: ReadonlyMap<string, RuntimeTensor>[] = [];
     for (const [t, trial] of trials.entries()) {
-      const given = [...(truths[t] ?? [])].map(([value, tensor]) => [ownName(value), tensor]);
-      const feeds: Tensors = { ...trial.feeds, ...Object.fromEntries(given) };
+      const own = [...(given[t] ?? [])].map(([value, tensor]) => [ownName(value), tensor]);
+      const feeds: Tensors = { ...trial.feeds, ...Object.fromEntries(own) };
       const outputs = await run(draw === undefined ? feeds : movedFeeds(feeds, draw + 31 * t));
-      const found = [...names].map(([value, own]) => [value, outputs[cut.outputOf.get(own) ?? ""]]);
+      const found = [...names].map(([value, name]) => [
+        value,
+        outputs[cut.outputOf.get(name) ?? ""],
+      ]);
       results.push(new Map(found.filter((entry): entry is [string, RuntimeTensor] => !!entry[1])));
     }
     return results;
