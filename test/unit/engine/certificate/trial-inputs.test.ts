@@ -17,6 +17,7 @@ function graphWith(inputs: readonly ValueInfo[]): Graph {
     inputs,
     outputs: [],
     valueInfo: [],
+    functions: [],
     opsets: new Map([["", 17]]),
     irVersion: 9,
     producer: "",
