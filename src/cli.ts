@@ -4,6 +4,7 @@ import { addInspect } from "./cli/inspect.ts";
 import { addStats } from "./cli/stats.ts";
 import { addTrain } from "./cli/train.ts";
 import { addVerify } from "./cli/verify.ts";
+import { isCancelled } from "./engine/context.ts";
 import { InputError } from "./graph/input-error.ts";
 import { VERSION } from "./protocol/version.ts";
 
@@ -39,6 +40,10 @@ function refuse(error: unknown): number {
     process.stderr.write(
       `normlens: ${oneLine(message.replace(/^error: /, ""))} (see normlens --help)\n`,
     );
+    return 2;
+  }
+  if (isCancelled(error)) {
+    process.stderr.write("normlens: cancelled; nothing was written\n");
     return 2;
   }
   if (error instanceof InputError) {

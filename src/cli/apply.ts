@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { applyPass } from "../engine/apply-pass.ts";
+import { savingIn } from "../engine/context.ts";
 import { readModel } from "../formats/onnx/read.ts";
 import { saveModel } from "../formats/onnx/write.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -56,9 +57,9 @@ async function run(passId: string, model: string, options: ApplyOptions): Promis
     ...(options.data === undefined ? {} : { data: options.data }),
   };
   const { graph: changed, report } = await applyPass(graph, request, context);
-  clearProgress();
   const passed = report.certificate?.pass ?? true;
-  if (passed) await saveModel(changed, resolve(options.output));
+  if (passed) await saveModel(changed, resolve(options.output), savingIn(context));
+  clearProgress();
   if (options.json) printJson(report);
   else printPassReport(report, passed ? options.output : undefined);
   return passed;

@@ -18,6 +18,16 @@ export class Cancelled extends Error {
   }
 }
 
+/** True for the work's own Cancelled and for what an aborted signal throws. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof Cancelled || (error instanceof Error && error.name === "AbortError");
+}
+
+/** How a save hears of cancelling and tells how far it is. */
+export function savingIn({ signal, progress }: RequestContext) {
+  return { signal, onProgress: (fraction: number) => progress({ message: "Saving", fraction }) };
+}
+
 export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new Cancelled();
 }

@@ -8,7 +8,7 @@ import {
 } from "vscode-jsonrpc/node";
 import { InputError } from "../graph/input-error.ts";
 import { CANCELLED_CODE, INPUT_ERROR_CODE, PROGRESS, TRAINING_EVENT } from "../protocol/engine.ts";
-import { Cancelled, type RequestContext } from "./context.ts";
+import { isCancelled, type RequestContext } from "./context.ts";
 import { engineMethods } from "./methods.ts";
 
 /** The engine process: JSON-RPC over the IPC channel of the process that forked it. */
@@ -40,9 +40,7 @@ function requestContext(token: CancellationToken): RequestContext {
 }
 
 function asResponseError(error: unknown): ResponseError {
-  if (error instanceof Cancelled) {
-    return new ResponseError(CANCELLED_CODE, error.message);
-  }
+  if (isCancelled(error)) return new ResponseError(CANCELLED_CODE, "Cancelled.");
   if (error instanceof InputError) return new ResponseError(INPUT_ERROR_CODE, error.message);
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new ResponseError(ErrorCodes.InternalError, message);

@@ -11,7 +11,7 @@ import { modelStatistics } from "../training/model-statistics.ts";
 import { train } from "../training/train.ts";
 import { applyPass } from "./apply-pass.ts";
 import { compareModels } from "./certificate/compare-models.ts";
-import type { RequestContext } from "./context.ts";
+import { type RequestContext, savingIn } from "./context.ts";
 import { documentView } from "./document-view.ts";
 import { Documents } from "./documents.ts";
 import { nodeDetail } from "./node-detail.ts";
@@ -39,9 +39,9 @@ export function engineMethods(): Methods {
       return (await applyPass(graph, params, context)).report;
     },
     text: async (params) => textView(params.path, (await documents.get(params)).graph),
-    save: async (params) => {
+    save: async (params, context) => {
       const { graph } = await documents.get(params);
-      return { bytes: await saveModel(graph, params.target) };
+      return { bytes: await saveModel(graph, params.target, savingIn(context)) };
     },
     close: async (params) => {
       documents.forget(params.path);
