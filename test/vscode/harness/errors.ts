@@ -1,12 +1,14 @@
 import type { Page } from "playwright-core";
 
-/** What does not concern the extension; the last is what VS Code says on an overloaded machine. */
+/** What does not concern the extension; the last two are what VS Code says when it is overtaken. */
 const noise = [
   "Failed to load resource",
   "authentication provider",
   "[lifecycle]",
   "vscode-log:",
   "Aborted onWillSaveTextDocument-event",
+  // VS Code cancels a backup of its own when an undo makes the document clean again.
+  "Canceled: Canceled",
 ];
 
 /** A list that grows with the errors of the window, the extension host and the pages. */
