@@ -7,7 +7,7 @@ import { windowExtent } from "./window.ts";
 /**
  * The gradient of Conv with respect to its input: ∂L/∂X = ConvTranspose(∂L/∂Y, W).
  *
- * Rule of thumb from measurements (reference/training-graph.md): with stride 1 and at least 16
+ * Rule of thumb from measurements (test/bench/train): with stride 1 and at least 16
  * input channels the flipped convolution wins, because Conv has the better kernels; otherwise
  * ConvTranspose.
  */

@@ -10,13 +10,13 @@ import { build } from "esbuild";
  * ratio: `node test/bench/train/step.mjs [--network cnn28] [--batch 64] [--threads 2] [--steps 50]`.
  *
  * PyTorch takes part where Python with torch is at hand (the interpreter in PYTHON, else python3).
- * The two take turns and each counts with its best round, because a shared machine only ever makes
- * a round slower.
+ * The two take turns, and the ratio is the median of the rounds' own ratios: a shared machine changes
+ * its speed from one second to the next, which neither side's best round would survive.
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..", "..");
-const ROUNDS = 3;
+const ROUNDS = 7;
 
 const { values } = parseArgs({
   options: {
@@ -71,7 +71,8 @@ function pytorch(network) {
   }
 }
 
-const best = (rounds) => Math.min(...rounds.map((round) => round.medianMs));
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const milliseconds = (rounds) => median(rounds.map((round) => round.medianMs));
 
 for (const [network, model] of Object.entries(networks)) {
   if (values.network !== undefined && values.network !== network) continue;
@@ -82,9 +83,10 @@ for (const [network, model] of Object.entries(networks)) {
     const measured = pytorch(network);
     if (measured !== undefined) theirs.push(measured);
   }
-  const report = { network, ...options, nodes: ours[0].nodes, normlensMs: best(ours) };
+  const report = { network, ...options, nodes: ours[0].nodes, normlensMs: milliseconds(ours) };
+  const ratios = theirs.map((round, index) => ours[index].medianMs / round.medianMs);
   const comparison =
-    theirs.length === 0 ? {} : { pytorchMs: best(theirs), ratio: best(ours) / best(theirs) };
+    theirs.length === 0 ? {} : { pytorchMs: milliseconds(theirs), ratio: median(ratios) };
   console.log(
     JSON.stringify({ ...report, ...comparison }, (_, value) =>
       typeof value === "number" ? Number(value.toFixed(3)) : value,

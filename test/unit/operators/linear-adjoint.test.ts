@@ -10,6 +10,7 @@ import {
   transposedConvolution,
 } from "../../../src/operators/conv-input-gradient.ts";
 import {
+  columnsByConvolution,
   correlation,
   productPerTap,
   stackedTaps,
@@ -148,7 +149,7 @@ test("every recipe of Conv that applies gives the same gradient", async () => {
       const builder = new GraphBuilder(Object.keys(values));
       const built = [
         { recipes: [transposedConvolution, flippedConvolution], other: "W" },
-        { recipes: [correlation, productPerTap, stackedTaps], other: "X" },
+        { recipes: [correlation, productPerTap, stackedTaps, columnsByConvolution], other: "X" },
       ].map(({ recipes, other }) =>
         recipes
           .filter((recipe) => recipe.applies(geometry))
