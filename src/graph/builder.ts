@@ -109,16 +109,17 @@ export class GraphBuilder {
 
   /** A float32 scalar constant; equal values share one initializer. */
   scalar(value: number): string {
-    return this.#constant(`scalar:${value}`, (name) => float32Tensor(name, [], [value]));
+    return this.shared(`scalar:${value}`, (name) => float32Tensor(name, [], [value]));
   }
 
   /** A one-dimensional int64 constant (axes, shapes, pads); equal values share one initializer. */
   ints(values: readonly number[]): string {
     const key = `ints:${values.join(",")}`;
-    return this.#constant(key, (name) => int64Tensor(name, [values.length], values));
+    return this.shared(key, (name) => int64Tensor(name, [values.length], values));
   }
 
-  #constant(key: string, make: (name: string) => Tensor): string {
+  /** A constant that is made at the first call with its key. */
+  shared(key: string, make: (name: string) => Tensor): string {
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
     const name = this.addInitializer(make(this.freshName(`constant_${this.#constants.size}`)));

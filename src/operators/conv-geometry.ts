@@ -32,7 +32,9 @@ export interface ConvGradientRecipe {
   build(builder: GraphBuilder, geometry: ConvGeometry, other: string, gradient: string): string;
 }
 
-export function convGeometry(context: GradientContext): ConvGeometry {
+export function convGeometry(
+  context: Pick<GradientContext, "node" | "inputShape" | "outputShape">,
+): ConvGeometry {
   const [batch = 1, channels = 1, ...sizes] = context.inputShape(0);
   const [filters = 1, , ...kernel] = context.inputShape(1);
   const outputSizes = context.outputShape(0).slice(2);

@@ -5,12 +5,12 @@ import {
   padWithZeros,
   reshape,
   slice,
-  sumOver,
+  sumOverFirst,
   swapFirstTwo,
   swapLastTwo,
   transpose,
 } from "./emit.ts";
-import { rangeOf } from "./shape-algebra.ts";
+import { coordinates, rangeOf } from "./shape-algebra.ts";
 
 /**
  * Columns up to this size (1.25 MiB of float32) stay in a core's cache. Then fewer nodes win; beyond,
@@ -88,8 +88,11 @@ export const productPerTap: ConvGradientRecipe = {
   applies: (geometry) => geometry.group === 1,
   build: (builder, geometry, input, gradient) => {
     const products = inputsOfTaps(builder, geometry, input).map((tap) => {
-      const product = outerProduct(builder, geometry, gradient, tap);
-      return reshape(builder, product, [geometry.filters, geometry.channels, 1]);
+      return outerProduct(builder, geometry, gradient, tap, [
+        geometry.filters,
+        geometry.channels,
+        1,
+      ]);
     });
     const all =
       products.length === 1
@@ -107,12 +110,15 @@ export const stackedTaps: ConvGradientRecipe = {
     const { filters, channels, kernel } = geometry;
     const taps = inputsOfTaps(builder, geometry, input);
     if (taps.length === 1) {
-      const product = outerProduct(builder, geometry, gradient, taps[0] as string);
-      return reshape(builder, product, [filters, channels, ...kernel]);
+      return outerProduct(builder, geometry, gradient, taps[0] as string, [
+        filters,
+        channels,
+        ...kernel,
+      ]);
     }
     const columns = builder.add("Concat", taps, { attributes: { axis: { int: 1 } } });
-    const product = outerProduct(builder, geometry, gradient, columns);
-    const byTap = reshape(builder, product, [filters, taps.length, channels]);
+    const shape = [filters, taps.length, channels];
+    const byTap = outerProduct(builder, geometry, gradient, columns, shape);
     return reshape(builder, swapLastTwo(builder, byTap, 3), [filters, channels, ...kernel]);
   },
 };
@@ -136,8 +142,8 @@ export const columnsByConvolution: ConvGradientRecipe = {
       },
     });
     const shape = [batch, channels * elementCount(kernel), elementCount(outputSizes)];
-    const product = outerProduct(builder, geometry, gradient, reshape(builder, columns, shape));
-    return reshape(builder, product, [filters, channels, ...kernel]);
+    const flat = reshape(builder, columns, shape);
+    return outerProduct(builder, geometry, gradient, flat, [filters, channels, ...kernel]);
   },
 };
 
@@ -167,7 +173,7 @@ function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: stri
   const shape = [batch, channels, elementCount(outputSizes)];
   const sublattices = new Map<string, string>();
   return rangeOf(elementCount(kernel)).map((tap) => {
-    const axes = offsetsOf(tap, kernel).map((offset, axis) => {
+    const axes = coordinates(tap, kernel).map((offset, axis) => {
       const [step, position] = [strides[axis] ?? 1, offset * (dilations[axis] ?? 1)];
       const phase = position % step;
       const available = Math.ceil(((paddedSizes[axis] ?? 0) - phase) / step);
@@ -199,27 +205,16 @@ function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: stri
   });
 }
 
-/** Position within the kernel of a row-major tap number. */
-function offsetsOf(tap: number, kernel: readonly number[]): number[] {
-  let rest = tap;
-  const offsets = kernel.map(() => 0);
-  for (let axis = kernel.length - 1; axis >= 0; axis--) {
-    const size = kernel[axis] ?? 1;
-    offsets[axis] = rest % size;
-    rest = Math.floor(rest / size);
-  }
-  return offsets;
-}
-
-/** Σ_n ∂L/∂Y[n] (M, P) · columns[n] (K, P)ᵀ, as (M, K). */
+/** Σ_n ∂L/∂Y[n] (M, P) · columns[n] (K, P)ᵀ, the (M, K) of it in the given shape. */
 function outerProduct(
   builder: GraphBuilder,
   geometry: ConvGeometry,
   gradient: string,
   columns: string,
+  shape: readonly number[],
 ): string {
   const positions = elementCount(geometry.outputSizes);
   const rows = reshape(builder, gradient, [geometry.batch, geometry.filters, positions]);
   const products = builder.add("MatMul", [rows, swapLastTwo(builder, columns, 3)]);
-  return sumOver(builder, products, [0]);
+  return sumOverFirst(builder, products, geometry.batch, shape);
 }

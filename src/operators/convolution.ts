@@ -1,11 +1,18 @@
 import { intAttribute, intsAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
+import {
+  addForwardProduct,
+  convolvesBySelection,
+  inputGradientBySelection,
+  selectColumns,
+  weightGradientBySelection,
+} from "./conv-by-selection.ts";
 import { convGeometry } from "./conv-geometry.ts";
 import { chooseInputGradient } from "./conv-input-gradient.ts";
 import { convTransposeGradient, convTransposeSizes } from "./conv-transpose.ts";
 import { chooseWeightGradient } from "./conv-weight-gradient.ts";
-import { sumOver } from "./emit.ts";
-import type { GradientRule, OperatorRule, ShapeRule } from "./operator.ts";
+import { copyNode, sumOver } from "./emit.ts";
+import type { GradientRule, OperatorRule, ShapeRule, TrainingForwardRule } from "./operator.ts";
 import { rangeOf, staticShape } from "./shape-algebra.ts";
 import { windowOutputSizes } from "./window.ts";
 
@@ -26,17 +33,39 @@ function spatialSizes(shape: readonly Dimension[] | undefined): readonly number[
   return shape === undefined ? undefined : staticShape(shape.slice(2));
 }
 
+const convForward: TrainingForwardRule = (context) => {
+  const { builder, inputs, outputs } = context;
+  const geometry = convGeometry(context);
+  if (!convolvesBySelection(geometry)) {
+    copyNode(builder, context.node, inputs, outputs);
+    return;
+  }
+  const [input = "", weight = "", bias = ""] = inputs;
+  const columns = selectColumns(builder, geometry, input);
+  context.save("columns", columns);
+  addForwardProduct(builder, geometry, { weight, bias, columns, output: outputs[0] ?? "" });
+};
+
 /** Y = X ∗ W + B. The bias is added at every position, so its gradient sums over all of them. */
 const convGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
   const { builder, inputs } = context;
   const [input = "", weight = ""] = inputs;
   const geometry = convGeometry(context);
+  const bySelection = convolvesBySelection(geometry);
+  const inputGradient = () =>
+    bySelection
+      ? inputGradientBySelection(builder, geometry, weight, gradient)
+      : chooseInputGradient(geometry).build(builder, geometry, weight, gradient);
+  const weightGradient = () =>
+    bySelection
+      ? weightGradientBySelection(builder, geometry, context.saved("columns"), gradient)
+      : chooseWeightGradient(geometry).build(builder, geometry, input, gradient);
   const gradientOf = (index: number, build: () => string) =>
     context.needs(index) ? build() : undefined;
   return [
-    gradientOf(0, () => chooseInputGradient(geometry).build(builder, geometry, weight, gradient)),
-    gradientOf(1, () => chooseWeightGradient(geometry).build(builder, geometry, input, gradient)),
+    gradientOf(0, inputGradient),
+    gradientOf(1, weightGradient),
     gradientOf(2, () => sumOver(builder, gradient, [0, ...rangeOf(geometry.sizes.length, 2)])),
   ];
 };
@@ -57,6 +86,11 @@ const convTransposeShape: ShapeRule = (context) => {
 };
 
 export const convolutionRules: readonly OperatorRule[] = [
-  { opType: "Conv", inferShapes: convShape, gradient: convGradient },
+  {
+    opType: "Conv",
+    inferShapes: convShape,
+    trainingForward: convForward,
+    gradient: convGradient,
+  },
   { opType: "ConvTranspose", inferShapes: convTransposeShape, gradient: convTransposeGradient },
 ];

@@ -79,3 +79,15 @@ function numberProduct(sizes: readonly Dimension[]): number {
 export function rangeOf(count: number, start = 0): number[] {
   return Array.from({ length: count }, (_, index) => start + index);
 }
+
+/** The coordinates of a row-major position. */
+export function coordinates(position: number, shape: readonly number[]): number[] {
+  let rest = position;
+  const found = shape.map(() => 0);
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const size = shape[axis] ?? 1;
+    found[axis] = rest % size;
+    rest = Math.floor(rest / size);
+  }
+  return found;
+}

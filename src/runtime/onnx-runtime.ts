@@ -87,8 +87,16 @@ function asSession(
   name: Runtime["name"],
   session: ort.InferenceSession,
 ): Session {
-  const wrap = (tensor: RuntimeTensor) =>
-    new module.Tensor(tensor.type as "float32", tensor.data as Float32Array, tensor.dims);
+  // Training feeds the same tensors at every step.
+  const wrapped = new WeakMap<RuntimeTensor, ort.Tensor>();
+  const wrap = (tensor: RuntimeTensor) => {
+    const known = wrapped.get(tensor);
+    if (known !== undefined) return known;
+    const { type, data, dims } = tensor;
+    const made = new module.Tensor(type as "float32", data as Float32Array, dims);
+    wrapped.set(tensor, made);
+    return made;
+  };
   const wrapAll = (tensors: Tensors) =>
     Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, wrap(tensor)]));
   return {

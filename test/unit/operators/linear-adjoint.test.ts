@@ -4,6 +4,13 @@ import { GraphBuilder, makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
 import type { Node } from "../../../src/graph/graph.ts";
 import { elementCount } from "../../../src/graph/tensor.ts";
+import {
+  addForwardProduct,
+  convolvesBySelection,
+  inputGradientBySelection,
+  selectColumns,
+  weightGradientBySelection,
+} from "../../../src/operators/conv-by-selection.ts";
 import type { ConvGeometry } from "../../../src/operators/conv-geometry.ts";
 import {
   flippedConvolution,
@@ -15,6 +22,7 @@ import {
   productPerTap,
   stackedTaps,
 } from "../../../src/operators/conv-weight-gradient.ts";
+import { addNode } from "../../../src/operators/emit.ts";
 import { STEP_OPSET } from "../../../src/operators/operator.ts";
 import { readEndPadding, windowOf, windowOutputSizes } from "../../../src/operators/window.ts";
 import { feed, node, numbers, run, runStep, untyped, type Values } from "./step-harness.ts";
@@ -121,7 +129,7 @@ test("Conv, in its input and in its weight", async () => {
   );
 });
 
-test("every recipe of Conv that applies gives the same gradient", async () => {
+test("every way to compute Conv and its gradients that applies gives the same", async () => {
   await fc.assert(
     fc.asyncProperty(windows, async (drawn) => {
       const { batch, group, perGroup, filtersPerGroup, sizes, kernel } = drawn;
@@ -147,7 +155,8 @@ test("every recipe of Conv that applies gives the same gradient", async () => {
         G: numbers([batch, geometry.filters, ...outputSizes], 3),
       };
       const builder = new GraphBuilder(Object.keys(values));
-      const built = [
+      const bySelection = convolvesBySelection(geometry) ? [addBySelection(builder, geometry)] : [];
+      const recipes = [
         { recipes: [transposedConvolution, flippedConvolution], other: "W" },
         { recipes: [correlation, productPerTap, stackedTaps, columnsByConvolution], other: "X" },
       ].map(({ recipes, other }) =>
@@ -155,6 +164,16 @@ test("every recipe of Conv that applies gives the same gradient", async () => {
           .filter((recipe) => recipe.applies(geometry))
           .map((recipe) => recipe.build(builder, geometry, other, "G")),
       );
+      addNode(builder, "Conv", ["X", "W"], ["plain"], {
+        ...drawn.attributes,
+        dilations: { ints: drawn.dilations },
+        group: { int: group },
+      });
+      const built = [
+        ["plain", ...bySelection.map(({ forward }) => forward)],
+        [...(recipes[0] ?? []), ...bySelection.map(({ input }) => input)],
+        [...(recipes[1] ?? []), ...bySelection.map(({ weight }) => weight)],
+      ];
       const graph = builder.build(
         "recipes",
         Object.entries(values).map(([name, { shape }]) =>
@@ -183,6 +202,17 @@ test("every recipe of Conv that applies gives the same gradient", async () => {
     RUNS,
   );
 });
+
+function addBySelection(builder: GraphBuilder, geometry: ConvGeometry) {
+  const columns = selectColumns(builder, geometry, "X");
+  const forward = builder.freshName("selected");
+  addForwardProduct(builder, geometry, { weight: "W", bias: "", columns, output: forward });
+  return {
+    forward,
+    input: inputGradientBySelection(builder, geometry, "W", "G"),
+    weight: weightGradientBySelection(builder, geometry, columns, "G"),
+  };
+}
 
 /** Pooling pads must be smaller than the kernel. */
 function poolAttributes(drawn: { kernel: number[]; strides: number[]; pads: number[] }) {
