@@ -28,6 +28,13 @@ export interface TensorData {
   readonly byteLength: number;
   /** @throws InputError when an external file is missing or too short. */
   read(): Uint8Array;
+  /**
+   * Puts read()'s result into the caller's memory, where data that is computed whenever it is read
+   * needs none of its own that way.
+   *
+   * @param target exactly byteLength bytes.
+   */
+  readInto?(target: Uint8Array): void;
 }
 
 /** Number of elements of a shape; 1 for a scalar. */

@@ -58,6 +58,7 @@ export function scaledTensor(
       encoding: "memory",
       byteLength: tensor.data.byteLength,
       read: () => scaledBytes(base, all),
+      readInto: (target) => scaleInto(base, all, target),
     },
   };
   origins.set(scaled, { base, factors: all });
@@ -100,29 +101,31 @@ export function exactFloat64(tensor: Tensor): Float64Array {
   return origin === undefined ? readFloat64(tensor) : scaledFloat64(origin.base, origin.factors);
 }
 
-/** One factor on float32 is multiplied in place of a copy in float64, which large models are. */
 function scaledBytes(tensor: Tensor, factors: readonly Factor[]): Uint8Array {
+  const bytes = new Uint8Array(tensor.data.byteLength);
+  scaleInto(tensor, factors, bytes);
+  return bytes;
+}
+
+/** One factor on float32 is multiplied in place of a copy in float64, which large models are. */
+function scaleInto(tensor: Tensor, factors: readonly Factor[], target: Uint8Array): void {
   const [only, ...others] = factors;
-  if (tensor.dataType === DataType.FLOAT && only !== undefined && others.length === 0) {
-    const values = ownFloat32(tensor);
-    multiply(values, only);
-    return new Uint8Array(values.buffer);
+  const stored = tensor.dataType === DataType.FLOAT && !exactValues.has(tensor);
+  if (!stored || only === undefined || others.length > 0) {
+    const exact = scaledFloat64(tensor, factors);
+    target.set(roundedTensor(tensor.name, tensor.dims, tensor.dataType, exact).data.read());
+  } else if (target.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
+    target.set(tensor.data.read());
+    multiply(new Float32Array(target.buffer, target.byteOffset, target.byteLength / 4), only);
+  } else {
+    target.set(scaledBytes(tensor, factors));
   }
-  const target = scaledFloat64(tensor, factors);
-  return roundedTensor(tensor.name, tensor.dims, tensor.dataType, target).data.read();
 }
 
 function scaledFloat64(tensor: Tensor, factors: readonly Factor[]): Float64Array {
   const values = exactValues.get(tensor)?.slice() ?? readFloat64(tensor);
   for (const factor of factors) multiply(values, factor);
   return values;
-}
-
-/** A copy that may be changed; what is read from an external file is a copy already. */
-function ownFloat32(tensor: Tensor): Float32Array<ArrayBuffer> {
-  const bytes = tensor.data.read();
-  const own = tensor.data.encoding === "external" ? bytes : new Uint8Array(bytes);
-  return new Float32Array(own.buffer as ArrayBuffer, own.byteOffset, own.byteLength / 4);
 }
 
 /** In place. JavaScript multiplies in float64; storing the product is the one rounding. */

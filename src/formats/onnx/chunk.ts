@@ -7,6 +7,13 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 export interface Chunk {
   readonly byteLength: number;
   bytes(): Uint8Array;
+  /** Puts the bytes into exactly byteLength bytes of a buffer, for pieces that would be made anew. */
+  copyInto?(target: Uint8Array): void;
+}
+
+export function copyChunk(chunk: Chunk, target: Uint8Array): void {
+  if (chunk.copyInto === undefined) target.set(chunk.bytes());
+  else chunk.copyInto(target);
 }
 
 /** Lengths past 2^32 are never written, but counted when a large model's size is told. */

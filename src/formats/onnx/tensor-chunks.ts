@@ -32,7 +32,13 @@ export function tensorChunks(tensor: Tensor): Chunk[] {
     toBinary(TensorProtoSchema, header),
     fieldHeader(TensorField.rawData, tensor.data.byteLength),
   );
-  const data: Chunk = { byteLength: tensor.data.byteLength, bytes: () => tensor.data.read() };
+  const data: Chunk = {
+    byteLength: tensor.data.byteLength,
+    bytes: () => tensor.data.read(),
+    ...(tensor.data.readInto === undefined
+      ? {}
+      : { copyInto: (target) => tensor.data.readInto?.(target) }),
+  };
   return [
     known(fieldHeader(GraphField.initializer, start.length + data.byteLength)),
     known(start),

@@ -2,7 +2,7 @@ import { type FileHandle, realpath, rm } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
-import type { Chunk } from "./chunk.ts";
+import { type Chunk, copyChunk } from "./chunk.ts";
 import { modelChunks, totalBytes } from "./chunks.ts";
 import { dataFilesOf, freshDataFile, removeDataFiles, requireDiskSpace } from "./data-files.ts";
 import { copyRange, fileRange, writeAt } from "./file-range.ts";
@@ -16,6 +16,9 @@ const LARGEST_MODEL_BYTES = 2 ** 31 - 1;
 
 /** Pieces up to this size are gathered into one write. */
 const GATHER_BYTES = 4 * 2 ** 20;
+
+/** Computed pieces from this size on begin a write of their own. */
+const ALIGNED_BYTES = 64 * 2 ** 10;
 
 export interface SaveOptions {
   /** Ends the writing with the signal's reason; no file is changed then. */
@@ -33,7 +36,7 @@ export function encodeModel(graph: Graph): Uint8Array {
   const bytes = new Uint8Array(totalBytes(chunks));
   let position = 0;
   for (const chunk of chunks) {
-    bytes.set(chunk.bytes(), position);
+    copyChunk(chunk, bytes.subarray(position, position + chunk.byteLength));
     position += chunk.byteLength;
   }
   return bytes;
@@ -134,13 +137,17 @@ async function writeData(
   }
 }
 
+/**
+ * Small pieces are gathered into one write, and computed ones are put into the same buffer again and
+ * again: fresh memory for each would cost more than the arithmetic.
+ */
 async function writeChunks(
   handle: FileHandle,
   chunks: readonly Chunk[],
   onBytes: (count: number) => void,
 ): Promise<void> {
-  let gathered: Uint8Array[] = [];
-  let size = 0;
+  let buffer = new Uint8Array(GATHER_BYTES);
+  let filled = 0;
   let position = 0;
   const write = async (bytes: Uint8Array) => {
     await writeAt(handle, bytes, position);
@@ -148,19 +155,23 @@ async function writeChunks(
     onBytes(bytes.length);
   };
   const flush = async () => {
-    if (gathered.length > 0) await write(Buffer.concat(gathered));
-    gathered = [];
-    size = 0;
+    if (filled > 0) await write(buffer.subarray(0, filled));
+    filled = 0;
   };
   for (const chunk of chunks) {
-    if (chunk.byteLength >= GATHER_BYTES) {
-      await flush();
-      await write(chunk.bytes());
-      continue;
+    const { byteLength } = chunk;
+    // At the buffer's start, computed numbers are aligned.
+    const large = byteLength >= ALIGNED_BYTES && chunk.copyInto !== undefined;
+    if (large || filled + byteLength > buffer.length) await flush();
+    if (byteLength > buffer.length) {
+      if (chunk.copyInto === undefined) {
+        await write(chunk.bytes());
+        continue;
+      }
+      buffer = new Uint8Array(byteLength);
     }
-    gathered.push(chunk.bytes());
-    size += chunk.byteLength;
-    if (size >= GATHER_BYTES) await flush();
+    copyChunk(chunk, buffer.subarray(filled, filled + byteLength));
+    filled += byteLength;
   }
   await flush();
 }
