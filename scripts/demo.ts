@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { reportHtml } from "../src/host/training/report-html.ts";
+import { readEvents } from "../src/host/training/run-files.ts";
 import type { PassReport } from "../src/protocol/reports.ts";
-import { reportDocument } from "../src/protocol/run-report.ts";
-import type { TrainingEvent } from "../src/protocol/training.ts";
 
 /**
  * The main job without a window: fold a sample with a certificate, train it to its early stop, and
@@ -51,26 +51,14 @@ console.log(`${fold.applied.length} BatchNorms folded. ${fold.certificate?.sente
 await normlens(["verify", best, folded, "--data", "digits"], "inherit");
 
 const report = join(results, "report.html");
-const asset = (path: string) => readFile(join(repository, path));
+const [run = ""] = await readdir(runs);
 await writeFile(
   report,
-  reportDocument({
-    template: (await asset("media/report/template.html")).toString(),
-    script: (await asset("dist/webview/report.js")).toString(),
-    iconFont: (await asset("dist/webview/codicon.ttf")).toString("base64"),
-    report: {
-      title: "digits-cnn: trained with early stopping, BatchNorm folded",
-      model: "media/samples/digits-cnn.onnx",
-      passes: [fold],
-      events: await runEvents(runs),
-    },
+  await reportHtml(repository, {
+    title: "digits-cnn: trained with early stopping, BatchNorm folded",
+    model: "media/samples/digits-cnn.onnx",
+    passes: [fold],
+    events: await readEvents(join(runs, run)),
   }),
 );
 console.log(`\nReport: ${report}`);
-
-/** The events of the one run in the folder, as the run's own record has them. */
-async function runEvents(folder: string): Promise<TrainingEvent[]> {
-  const [run = ""] = await readdir(folder);
-  const lines = (await readFile(join(folder, run, "metrics.jsonl"), "utf8")).trimEnd().split("\n");
-  return lines.map((line) => JSON.parse(line) as TrainingEvent);
-}

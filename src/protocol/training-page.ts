@@ -40,13 +40,5 @@ export type FromTrainingPage =
   | { readonly type: "saveModel" }
   | { readonly type: "foldAndSave" }
   | { readonly type: "applyWeights" }
-  | { readonly type: "exportReport"; readonly charts: readonly ReportChart[] }
+  | { readonly type: "exportReport" }
   | { readonly type: "saveFile"; readonly suggestedName: string; readonly content: ArrayBuffer };
-
-export interface ReportChart {
-  readonly title: string;
-  /** A PNG as a data URL. */
-  readonly image: string;
-  /** The sentence that says what it shows. */
-  readonly description: string;
-}

@@ -172,19 +172,7 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
     this.chart = undefined;
   }
 
-  /** The drawing on the theme's background, as a data URL for the report. */
-  image(): string {
-    return this.painted()?.toDataURL("image/png") ?? "";
-  }
-
-  get sentence(): string {
-    return this.description;
-  }
-
-  get name(): string {
-    return this.heading;
-  }
-
+  /** The drawing on the theme's background. */
   private painted(): HTMLCanvasElement | undefined {
     const { canvas } = this;
     if (canvas === null || canvas.width === 0) return undefined;

@@ -10,7 +10,8 @@ import { accuracyCurves, lossCurves } from "../charts/run-curves.ts";
 import { shiftBand } from "../charts/shift-band.ts";
 import type { SaveFile } from "../elements/page-events.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
-import { applyEvents, NO_RUN, type RunState } from "../train/run-state.ts";
+import { outcomeOf } from "../train/run-outcome.ts";
+import { applyEvents, NO_RUN, type RunState, type StartEvent } from "../train/run-state.ts";
 
 const AS_MEASURED = { logarithmic: false, smoothing: 0 } as const;
 
@@ -42,6 +43,10 @@ export class ReportPage extends LitElement {
         margin-top: 12px;
         --plot-height: 260px;
       }
+      pre {
+        font-family: var(--mono);
+        overflow-x: auto;
+      }
     `,
   ];
 
@@ -51,10 +56,12 @@ export class ReportPage extends LitElement {
   override render() {
     if (this.report === undefined) return nothing;
     const run = applyEvents(NO_RUN, this.report.events);
-    return html`<h1>${this.report.title}</h1>
+    return html`<main>
+      <h1>${this.report.title}</h1>
       <p class="muted">${this.report.model}</p>
       ${this.report.passes.map(passSection)}
-      ${run.start === undefined ? nothing : this.runSection(run)}`;
+      ${run.start === undefined ? nothing : this.runSection(run, run.start)}
+    </main>`;
   }
 
   protected override createRenderRoot() {
@@ -65,31 +72,30 @@ export class ReportPage extends LitElement {
     return root;
   }
 
-  private runSection(run: RunState) {
-    const accuracy = run.done?.testAccuracy;
+  private runSection(run: RunState, start: StartEvent) {
     return html`<section>
       <h2 class="heading">Training</h2>
-      <p>${run.stop?.sentence}</p>
-      ${
-        run.done === undefined
-          ? nothing
-          : html`<p>
-              Test loss
-              ${Number(run.done.testLoss).toPrecision(4)}${accuracy === undefined ? "" : `, test accuracy ${(100 * Number(accuracy)).toFixed(2)} %`}.
-            </p>`
-      }
+      <p>${outcomeOf("finished", run, start.model, undefined).sentence}</p>
       <div class="charts">
         <normlens-line-chart
           .model=${lossCurves(run, AS_MEASURED)}
           .hoverLink=${this.#hoverLink}
         ></normlens-line-chart>
-        <normlens-line-chart
-          .model=${accuracyCurves(run, AS_MEASURED)}
-          .hoverLink=${this.#hoverLink}
-        ></normlens-line-chart>
+        ${
+          start.classes === undefined
+            ? nothing
+            : html`<normlens-line-chart
+                .model=${accuracyCurves(run, AS_MEASURED)}
+                .hoverLink=${this.#hoverLink}
+              ></normlens-line-chart>`
+        }
       </div>
     </section>
-    ${watchedValues(run).map((value) => layerSection(run, value))}`;
+    ${watchedValues(run).map((value) => layerSection(run, value))}
+    <section>
+      <h2 class="heading">Configuration</h2>
+      <pre>${JSON.stringify(start.config, null, 2)}</pre>
+    </section>`;
   }
 }
 

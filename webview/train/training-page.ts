@@ -1,10 +1,9 @@
 import { html, LitElement, nothing } from "lit";
-import { customElement, query, state } from "lit/decorators.js";
+import { customElement, state } from "lit/decorators.js";
 import { DEFAULT_TRAINING_CONFIG } from "../../src/protocol/default-training-config.ts";
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type {
   FromTrainingPage,
-  ReportChart,
   RunStatus,
   ToTrainingPage,
 } from "../../src/protocol/training-page.ts";
@@ -17,7 +16,6 @@ import { checkDraft, draftOf } from "./config-draft.ts";
 import type { CurveLook } from "./curves-panel.ts";
 import "./curves-panel.ts";
 import "./outcome-line.ts";
-import { reportCharts } from "./report-charts.ts";
 import type { RunCommand } from "./run-header.ts";
 import "./run-header.ts";
 import { type OutcomeAction, outcomeOf } from "./run-outcome.ts";
@@ -57,7 +55,6 @@ export class TrainingPage extends LitElement {
     activationLayer: "",
     shiftLayer: "",
   };
-  @query(".charts") private charts!: HTMLElement;
   #base: TrainingConfig = DEFAULT_TRAINING_CONFIG;
   #restored = false;
   readonly #hoverLink = new HoverLink();
@@ -123,14 +120,11 @@ export class TrainingPage extends LitElement {
     this.#host.send({ type: "start", config: checked.config });
   }
 
-  private async act(action: OutcomeAction) {
+  private act(action: OutcomeAction) {
     if (action === "smallerLearningRate") {
       const rate = Number((Number(this.kept.draft.learningRate) / 10).toPrecision(6));
       this.keep({ draft: { ...this.kept.draft, learningRate: String(rate) } });
       this.noticeText = `Learning rate set to ${rate}. Start again when ready.`;
-    } else if (action === "exportReport") {
-      const charts: readonly ReportChart[] = reportCharts(this.charts);
-      this.#host.send({ type: "exportReport", charts });
     } else {
       this.#host.send({ type: action });
     }

@@ -1,6 +1,5 @@
 import { basename, extname } from "node:path";
 import * as vscode from "vscode";
-import type { ReportChart } from "../../protocol/training-page.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { editOf, FOLD_BATCH_NORM, nothingDone, sentenceAbout } from "../model/edits.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
@@ -14,10 +13,12 @@ import type { TrainingRun } from "./training-run.ts";
 export class RunResults {
   readonly #engine: EngineClient;
   readonly #documents: ModelDocuments;
+  readonly #extension: vscode.Uri;
 
-  constructor(engine: EngineClient, documents: ModelDocuments) {
+  constructor(engine: EngineClient, documents: ModelDocuments, extension: vscode.Uri) {
     this.#engine = engine;
     this.#documents = documents;
+    this.#extension = extension;
   }
 
   async saveModel(run: TrainingRun): Promise<string | undefined> {
@@ -62,10 +63,15 @@ export class RunResults {
     return vscode.l10n.t("{0} has the trained weights now; save it to keep them.", nameOf(run));
   }
 
-  async exportReport(run: TrainingRun, charts: readonly ReportChart[]) {
+  async exportReport(run: TrainingRun): Promise<string | undefined> {
     const target = await askTarget(run.model, nameFor(run, "training-report.html"));
     if (target === undefined) return undefined;
-    const html = reportHtml({ model: nameOf(run), charts, events: run.events });
+    const html = await reportHtml(this.#extension.fsPath, {
+      title: vscode.l10n.t("Training of {0}", nameOf(run)),
+      model: nameOf(run),
+      passes: [],
+      events: run.events,
+    });
     await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(html));
     return vscode.l10n.t("Saved {0}.", basename(target.path));
   }

@@ -90,7 +90,7 @@ export class TrainingPanel {
       case "applyWeights":
         return this.#parts.results.applyWeights(this.#run);
       case "exportReport":
-        return this.#parts.results.exportReport(this.#run, message.charts);
+        return this.#parts.results.exportReport(this.#run);
       case "saveFile": {
         const { suggestedName, content } = message;
         const target = await saveBytes(this.#run.model, suggestedName, content);

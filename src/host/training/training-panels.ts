@@ -32,7 +32,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
   ) {
     this.#context = context;
     this.#documents = documents;
-    this.#results = new RunResults(engine, documents);
+    this.#results = new RunResults(engine, documents, context.extensionUri);
     this.#createEngine = createEngine;
   }
 

@@ -5,7 +5,6 @@ import { expect, test, vi } from "vitest";
 import { certificateMarkdown, escaped } from "../../../src/host/report-markdown.ts";
 import { Batcher } from "../../../src/host/training/batcher.ts";
 import { EventHistory } from "../../../src/host/training/event-history.ts";
-import { reportHtml } from "../../../src/host/training/report-html.ts";
 import { bestModelOf, parseEvents, readEvents } from "../../../src/host/training/run-files.ts";
 import type { TrainingEvent } from "../../../src/protocol/training.ts";
 
@@ -70,23 +69,6 @@ test("reads a run back from its folder, and an empty one as nothing", async () =
   } finally {
     await rm(folder, { recursive: true });
   }
-});
-
-test("a report runs nothing and loads nothing", () => {
-  const markup = `<img src=x onerror="alert(1)">`;
-  const html = reportHtml({
-    model: markup,
-    charts: [
-      { title: markup, image: "data:image/png;base64,AAAA", description: markup },
-      { title: "elsewhere", image: "https://example.com/x.png", description: "" },
-    ],
-    events: [epoch],
-  });
-  expect(html).not.toContain("<img src=x");
-  expect(html).not.toContain("example.com");
-  expect(html).not.toContain("<script");
-  expect(html).toContain("default-src 'none'");
-  expect(html).toContain("<td>1 ★</td><td>0.5000</td><td>NaN</td>");
 });
 
 test("names of a model are no markup in a certificate", () => {

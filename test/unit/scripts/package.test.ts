@@ -10,7 +10,7 @@ const allowed = [
   /^(LICENSE|package\.json|package\.nls\.json)$/,
   /^dist\/(extension\.cjs|cli\.js|engine\.js)$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
-  /^dist\/webview\/(codicon|model|train)\.(js|css|ttf)$/,
+  /^dist\/webview\/(codicon|model|report|train)\.(js|css|ttf)$/,
   /^media\//,
   /^node_modules\/onnxruntime-(common|node|web)\//,
 ];
@@ -27,7 +27,8 @@ describe.each(tested)("the package for %s", (target) => {
   test("holds all that runs", () => {
     const needed = ["package.json", "package.nls.json", "README.md", "LICENSE"];
     const built = ["dist/extension.cjs", "dist/engine.js", "dist/cli.js", "dist/webview/model.js"];
-    expect(files).toEqual(expect.arrayContaining([...needed, ...built]));
+    const report = ["dist/webview/report.js", "media/report/template.html"];
+    expect(files).toEqual(expect.arrayContaining([...needed, ...built, ...report]));
   });
 
   test("holds nothing else", () => {

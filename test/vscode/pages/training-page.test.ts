@@ -105,16 +105,7 @@ describe("the training page", () => {
     await page.getByRole("button", { name: "Save model…" }).click();
     expect((await sent()).at(-1)).toEqual({ type: "saveModel" });
     await page.getByRole("button", { name: "Export report" }).click();
-    const report = (await sent()).at(-1) as unknown as {
-      charts: { image: string; title: string }[];
-    };
-    expect(report.charts.map((chart) => chart.title)).toEqual([
-      "Loss",
-      "Accuracy",
-      "Activations",
-      "Covariate shift",
-    ]);
-    expect(report.charts.every((chart) => chart.image.startsWith("data:image/png"))).toBe(true);
+    expect((await sent()).at(-1)).toEqual({ type: "exportReport" });
     await page.context().close();
   });
 
