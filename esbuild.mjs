@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { build, context } from "esbuild";
 import { noSockets } from "./scripts/no-sockets.mjs";
 
@@ -83,6 +83,8 @@ if (watch) {
   for (const options of bundles) await (await context(options)).watch();
   await copyAssets();
 } else {
+  // Chunks are named by their contents, so old ones would stay and be packed.
+  await rm("dist/chunks", { recursive: true, force: true });
   const results = await Promise.all(bundles.map((options) => build(options)));
   await copyAssets();
   const inputs = Object.assign({}, ...results.map((result) => result.metafile?.inputs));

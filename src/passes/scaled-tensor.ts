@@ -116,7 +116,10 @@ function scaleInto(tensor: Tensor, factors: readonly Factor[], target: Uint8Arra
     target.set(roundedTensor(tensor.name, tensor.dims, tensor.dataType, exact).data.read());
   } else if (target.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
     target.set(tensor.data.read());
-    multiply(new Float32Array(target.buffer, target.byteOffset, target.byteLength / 4), only);
+    multiplyFloat32(
+      new Float32Array(target.buffer, target.byteOffset, target.byteLength / 4),
+      only,
+    );
   } else {
     target.set(scaledBytes(tensor, factors));
   }
@@ -124,21 +127,39 @@ function scaleInto(tensor: Tensor, factors: readonly Factor[], target: Uint8Arra
 
 function scaledFloat64(tensor: Tensor, factors: readonly Factor[]): Float64Array {
   const values = exactValues.get(tensor)?.slice() ?? readFloat64(tensor);
-  for (const factor of factors) multiply(values, factor);
+  for (const factor of factors) multiplyFloat64(values, factor);
   return values;
 }
 
 /** In place. JavaScript multiplies in float64; storing the product is the one rounding. */
-function multiply(values: Float32Array | Float64Array, { layout, scale }: Factor): void {
+function multiplyFloat32(values: Float32Array, factor: Factor): void {
+  forEachRow(factor, (start, end, scale) => {
+    for (let position = start; position < end; position++) {
+      values[position] = (values[position] as number) * scale;
+    }
+  });
+}
+
+/** Its own loop: one that sees arrays of both types runs at half the speed. */
+function multiplyFloat64(values: Float64Array, factor: Factor): void {
+  forEachRow(factor, (start, end, scale) => {
+    for (let position = start; position < end; position++) {
+      values[position] = (values[position] as number) * scale;
+    }
+  });
+}
+
+/** Calls back with each run of elements of one channel, and the channel's factor. */
+function forEachRow(
+  { layout, scale }: Factor,
+  visit: (start: number, end: number, scale: number) => void,
+): void {
   const { groups, repeats, channelsPerGroup, inner } = layout;
-  let position = 0;
+  let start = 0;
   for (let group = 0; group < groups; group++) {
     for (let repeat = 0; repeat < repeats; repeat++) {
-      for (let channel = 0; channel < channelsPerGroup; channel++) {
-        const factor = scale[group * channelsPerGroup + channel] as number;
-        for (const end = position + inner; position < end; position++) {
-          values[position] = (values[position] as number) * factor;
-        }
+      for (let channel = 0; channel < channelsPerGroup; channel++, start += inner) {
+        visit(start, start + inner, scale[group * channelsPerGroup + channel] as number);
       }
     }
   }

@@ -138,42 +138,53 @@ async function writeData(
 }
 
 /**
- * Small pieces are gathered into one write, and computed ones are put into the same buffer again and
- * again: fresh memory for each would cost more than the arithmetic.
+ * Small pieces are gathered into one write, and computed ones are put into the same two buffers
+ * again and again: fresh memory for each would cost more than the arithmetic. While one buffer is
+ * written, the other is filled.
  */
 async function writeChunks(
   handle: FileHandle,
   chunks: readonly Chunk[],
   onBytes: (count: number) => void,
 ): Promise<void> {
-  let buffer = new Uint8Array(GATHER_BYTES);
+  let [buffer, other] = [new Uint8Array(GATHER_BYTES), new Uint8Array(GATHER_BYTES)];
   let filled = 0;
   let position = 0;
+  let writing: Promise<void> = Promise.resolve();
   const write = async (bytes: Uint8Array) => {
-    await writeAt(handle, bytes, position);
+    const start = position;
     position += bytes.length;
+    await writing;
     onBytes(bytes.length);
+    writing = writeAt(handle, bytes, start);
+    // Whoever waits for it next hears of a failure; until then it is not unhandled.
+    writing.catch(() => undefined);
   };
   const flush = async () => {
-    if (filled > 0) await write(buffer.subarray(0, filled));
+    if (filled === 0) return;
+    await write(buffer.subarray(0, filled));
+    [buffer, other] = [other, buffer];
     filled = 0;
   };
-  for (const chunk of chunks) {
-    const { byteLength } = chunk;
-    // At the buffer's start, computed numbers are aligned.
-    const large = byteLength >= ALIGNED_BYTES && chunk.copyInto !== undefined;
-    if (large || filled + byteLength > buffer.length) await flush();
-    if (byteLength > buffer.length) {
-      if (chunk.copyInto === undefined) {
+  try {
+    for (const chunk of chunks) {
+      const { byteLength } = chunk;
+      // At the buffer's start, computed numbers are aligned.
+      const large = byteLength >= ALIGNED_BYTES && chunk.copyInto !== undefined;
+      if (large || filled + byteLength > buffer.length) await flush();
+      if (byteLength > buffer.length && chunk.copyInto === undefined) {
         await write(chunk.bytes());
         continue;
       }
-      buffer = new Uint8Array(byteLength);
+      if (byteLength > buffer.length) buffer = new Uint8Array(byteLength);
+      copyChunk(chunk, buffer.subarray(filled, filled + byteLength));
+      filled += byteLength;
     }
-    copyChunk(chunk, buffer.subarray(filled, filled + byteLength));
-    filled += byteLength;
+    await flush();
+  } finally {
+    // The file must not be closed under a write.
+    await writing;
   }
-  await flush();
 }
 
 function refuseTooLarge(bytes: number): void {
