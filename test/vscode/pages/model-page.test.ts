@@ -1,66 +1,67 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { HOSTILE_NAME, modelView, nodeDetail, passReport } from "./fixtures/model-view.ts";
 import {
   accessibilityViolations,
-  launchBrowser,
+  type OpenedPage,
   type OpenOptions,
-  openPage,
   scrollsSideways,
   settle,
   THEME_NAMES,
 } from "./fixtures/open-page.ts";
-
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
+import { test as pageTest } from "./fixtures/page-test.ts";
 
 const NODES = 5000;
 const view = modelView(NODES);
 
-async function openModel(options: Omit<OpenOptions, "page"> = {}) {
-  const opened = await openPage(browser, { page: "model", ...options });
-  await opened.send(
-    { type: "opening", fileName: "resnet50.onnx", bytes: 102_549_504 },
-    { type: "document", view, dirty: false },
-  );
-  return opened;
-}
+type OpenModel = (options?: Omit<OpenOptions, "page">) => Promise<OpenedPage>;
+
+const test = pageTest.extend<{ openModel: OpenModel }>({
+  openModel: ({ openPage }, use) =>
+    use(async (options) => {
+      const opened = await openPage({ page: "model", ...options });
+      await opened.send(
+        { type: "opening", fileName: "resnet50.onnx", bytes: 102_549_504 },
+        { type: "document", view, dirty: false },
+      );
+      return opened;
+    }),
+});
 
 describe("the model page", () => {
-  test("says ready, and shows name and size before the engine has read the file", async () => {
-    const { page, send, sent } = await openPage(browser, { page: "model" });
+  test("says ready, and shows name and size before the engine has read the file", async ({
+    openPage,
+  }) => {
+    const { page, send, sent } = await openPage({ page: "model" });
     expect(await sent()).toEqual([{ type: "ready" }]);
     await send({ type: "opening", fileName: "resnet50.onnx", bytes: 102_549_504 });
     const text = await page.locator("normlens-model-header header").textContent();
     expect(text).toContain("resnet50.onnx");
     expect(text).toContain("97.8 MiB");
-    await page.context().close();
   });
 
-  test.each(THEME_NAMES)("has no accessibility violation in the theme %s", async (theme) => {
-    const opened = await openModel({ theme });
-    const { page, send } = opened;
-    await page.getByRole("row", { name: /layer1\.0\.bn/ }).click();
-    await send({ type: "nodeDetail", detail: nodeDetail(view, 1) });
-    await opened.screenshot(`model-detail-${theme}`);
-    // Before the checker runs: it copies style sheets, of which the policy complains.
-    expect(opened.complaints).toEqual([]);
-    expect(await accessibilityViolations(page)).toEqual([]);
-    await send({
-      type: "preview",
-      request: { pass: "fold-batch-norm" },
-      report: passReport(true),
-    });
-    await page.getByText("Show details").click();
-    await opened.screenshot(`model-preview-${theme}`);
-    expect(await accessibilityViolations(page)).toEqual([]);
-    await page.context().close();
-  });
+  test.for(THEME_NAMES)(
+    "has no accessibility violation in the theme %s",
+    async (theme, { openModel }) => {
+      const opened = await openModel({ theme });
+      const { page, send } = opened;
+      await page.getByRole("row", { name: /layer1\.0\.bn/ }).click();
+      await send({ type: "nodeDetail", detail: nodeDetail(view, 1) });
+      await opened.screenshot(`model-detail-${theme}`);
+      // Before the checker runs: it copies style sheets, of which the policy complains.
+      expect(opened.complaints).toEqual([]);
+      expect(await accessibilityViolations(page)).toEqual([]);
+      await send({
+        type: "preview",
+        request: { pass: "fold-batch-norm" },
+        report: passReport(true),
+      });
+      await page.getByText("Show details").click();
+      await opened.screenshot(`model-preview-${theme}`);
+      expect(await accessibilityViolations(page)).toEqual([]);
+    },
+  );
 
-  test("draws only the rows in sight and scrolls to the last one", async () => {
+  test("draws only the rows in sight and scrolls to the last one", async ({ openModel }) => {
     const opened = await openModel();
     const { page } = opened;
     const rows = page.getByRole("row");
@@ -77,10 +78,9 @@ describe("the model page", () => {
       .waitFor();
     expect(await page.locator(".row.body").count()).toBeLessThan(80);
     expect((await opened.sent()).at(-1)).toEqual({ type: "select", index: NODES - 1 });
-    await page.context().close();
   });
 
-  test("is walked with the keyboard", async () => {
+  test("is walked with the keyboard", async ({ openModel }) => {
     const { page, sent } = await openModel();
     const indexes = async () =>
       (await sent()).filter((message) => message.type === "select").map((message) => message.index);
@@ -100,10 +100,9 @@ describe("the model page", () => {
     await settle(page);
     const chosen = Number((await indexes()).at(-1));
     expect(view.rows[chosen]?.name).toBe("layer2.3.bn");
-    await page.context().close();
   });
 
-  test("shows a hostile name as text", async () => {
+  test("shows a hostile name as text", async ({ openModel }) => {
     const { page, send, complaints } = await openModel();
     await page.getByText(HOSTILE_NAME).first().click();
     await send({ type: "nodeDetail", detail: nodeDetail(view, 7) });
@@ -112,18 +111,16 @@ describe("the model page", () => {
     );
     expect(await page.evaluate(() => "hacked" in window)).toBe(false);
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 
-  test("filters by operator and findings", async () => {
+  test("filters by operator and findings", async ({ openModel }) => {
     const { page } = await openModel();
     await page.locator("vscode-checkbox").click();
     await settle(page);
     expect(await page.locator("normlens-node-panel h2").textContent()).toMatch(/56 of 5,000/);
-    await page.context().close();
   });
 
-  test("comes back as it was after a reload", async () => {
+  test("comes back as it was after a reload", async ({ openModel }) => {
     const first = await openModel();
     await first.page.getByRole("grid").focus();
     await first.page.keyboard.press("End");
@@ -132,7 +129,6 @@ describe("the model page", () => {
     const kept = await first.kept();
     const scrollTop = (kept as { scrollTop: number }).scrollTop;
     expect(scrollTop).toBeGreaterThan(100_000);
-    await first.page.context().close();
     const second = await openModel({ kept });
     await settle(second.page);
     const scrolled = await second.page.getByRole("grid").evaluate((grid) => grid.scrollTop);
@@ -141,10 +137,9 @@ describe("the model page", () => {
     const sent = await second.sent();
     const index = sent.find((message) => message.type === "select")?.index;
     expect(view.rows[Number(index)]?.name).toBe(selected);
-    await second.page.context().close();
   });
 
-  test("asks for a preview and applies it", async () => {
+  test("asks for a preview and applies it", async ({ openModel }) => {
     const opened = await openModel();
     const { page, send, sent } = opened;
     await page.getByRole("button", { name: "Preview" }).first().click();
@@ -159,10 +154,9 @@ describe("the model page", () => {
     await send({ type: "preview", request: { pass: "fold-batch-norm" }, report: passReport(true) });
     await page.getByRole("button", { name: "Apply", exact: true }).click();
     expect((await sent()).at(-1)).toEqual({ type: "apply", request: { pass: "fold-batch-norm" } });
-    await page.context().close();
   });
 
-  test("says where a certificate failed and offers to undo", async () => {
+  test("says where a certificate failed and offers to undo", async ({ openModel }) => {
     const opened = await openModel();
     const { page, send, sent } = opened;
     await send({ type: "applied", sentence: "Folded 53 nodes.", report: passReport(false) });
@@ -172,11 +166,10 @@ describe("the model page", () => {
     expect(await accessibilityViolations(page)).toEqual([]);
     await page.getByRole("button", { name: "Undo" }).click();
     expect((await sent()).at(-1)).toEqual({ type: "undo" });
-    await page.context().close();
   });
 
-  test("has a page for a file that cannot be opened", async () => {
-    const opened = await openPage(browser, { page: "model", theme: "light" });
+  test("has a page for a file that cannot be opened", async ({ openPage }) => {
+    const opened = await openPage({ page: "model", theme: "light" });
     const { page, send, sent } = opened;
     await send(
       { type: "opening", fileName: "broken.onnx", bytes: 512 },
@@ -186,15 +179,16 @@ describe("the model page", () => {
     expect(await accessibilityViolations(page)).toEqual([]);
     await page.getByRole("button", { name: "Retry" }).click();
     expect((await sent()).at(-1)).toEqual({ type: "retry" });
-    await page.context().close();
   });
 
-  test.each([400, 2000])("fits a width of %i pixels without scrolling sideways", async (width) => {
-    const opened = await openModel({ width, height: width === 400 ? 900 : 1100 });
-    await opened.page.getByText("layer1.0.bn", { exact: true }).first().click();
-    await opened.send({ type: "nodeDetail", detail: nodeDetail(view, 1) });
-    await opened.screenshot(`model-${width}`);
-    expect(await scrollsSideways(opened.page)).toBe(false);
-    await opened.page.context().close();
-  });
+  test.for([400, 2000])(
+    "fits a width of %i pixels without scrolling sideways",
+    async (width, { openModel }) => {
+      const opened = await openModel({ width, height: width === 400 ? 900 : 1100 });
+      await opened.page.getByText("layer1.0.bn", { exact: true }).first().click();
+      await opened.send({ type: "nodeDetail", detail: nodeDetail(view, 1) });
+      await opened.screenshot(`model-${width}`);
+      expect(await scrollsSideways(opened.page)).toBe(false);
+    },
+  );
 });

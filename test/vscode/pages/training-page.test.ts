@@ -1,54 +1,56 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
 import type { TrainingEvent } from "../../../src/protocol/training.ts";
 import type { RunStatus } from "../../../src/protocol/training-page.ts";
 import {
   accessibilityViolations,
-  launchBrowser,
+  type OpenedPage,
   type OpenOptions,
-  openPage,
   scrollsSideways,
   settle,
   THEME_NAMES,
 } from "./fixtures/open-page.ts";
+import { test as pageTest } from "./fixtures/page-test.ts";
 import { trainingRun } from "./fixtures/training-run.ts";
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-
-async function openTraining(
+type OpenTraining = (
   status: RunStatus,
   events: readonly TrainingEvent[],
-  options: Omit<OpenOptions, "page"> & { readonly message?: string } = {},
-) {
-  const opened = await openPage(browser, { page: "train", width: 1400, height: 900, ...options });
-  await opened.send({
-    type: "init",
-    modelPath: "/models/digits-cnn.onnx",
-    fileName: "digits-cnn.onnx",
-    config: DEFAULT_TRAINING_CONFIG,
-    status,
-    events,
-    ...(options.message === undefined ? {} : { message: options.message }),
-  });
-  return opened;
-}
+  options?: Omit<OpenOptions, "page"> & { readonly message?: string },
+) => Promise<OpenedPage>;
+
+const test = pageTest.extend<{ openTraining: OpenTraining }>({
+  openTraining: ({ openPage }, use) =>
+    use(async (status, events, { message, ...options } = {}) => {
+      const opened = await openPage({ page: "train", width: 1400, height: 900, ...options });
+      await opened.send({
+        type: "init",
+        modelPath: "/models/digits-cnn.onnx",
+        fileName: "digits-cnn.onnx",
+        config: DEFAULT_TRAINING_CONFIG,
+        status,
+        events,
+        ...(message === undefined ? {} : { message }),
+      });
+      return opened;
+    }),
+});
 
 describe("the training page", () => {
-  test.each(THEME_NAMES)("has no accessibility violation in the theme %s", async (theme) => {
-    const opened = await openTraining("finished", trainingRun(27, "earlyStopping"), { theme });
-    await opened.screenshot(`train-finished-${theme}`);
-    // Before the checker runs: it copies style sheets, of which the policy complains.
-    expect(opened.complaints).toEqual([]);
-    expect(await accessibilityViolations(opened.page)).toEqual([]);
-    await opened.page.context().close();
-  });
+  test.for(THEME_NAMES)(
+    "has no accessibility violation in the theme %s",
+    async (theme, { openTraining }) => {
+      const opened = await openTraining("finished", trainingRun(27, "earlyStopping"), { theme });
+      await opened.screenshot(`train-finished-${theme}`);
+      // Before the checker runs: it copies style sheets, of which the policy complains.
+      expect(opened.complaints).toEqual([]);
+      expect(await accessibilityViolations(opened.page)).toEqual([]);
+    },
+  );
 
-  test("starts with the form's configuration and marks what is wrong before", async () => {
+  test("starts with the form's configuration and marks what is wrong before", async ({
+    openTraining,
+  }) => {
     const opened = await openTraining("idle", []);
     const { page, sent } = opened;
     await opened.screenshot("train-idle");
@@ -68,31 +70,28 @@ describe("the training page", () => {
       type: "start",
       config: { ...DEFAULT_TRAINING_CONFIG, batchSize: 64 },
     });
-    await page.context().close();
   });
 
-  test.each([
+  test.for([
     ["running", undefined],
     ["paused", undefined],
     ["diverged", "diverged"],
     ["cancelled", "cancelled"],
-  ] as const)("shows the state %s with a next step", async (name, end) => {
+  ] as const)("shows the state %s with a next step", async ([name, end], { openTraining }) => {
     const status = end === undefined ? (name as RunStatus) : "finished";
     const opened = await openTraining(status, trainingRun(23, end));
     await opened.screenshot(`train-${name}`);
     expect(await accessibilityViolations(opened.page)).toEqual([]);
-    await opened.page.context().close();
   });
 
-  test("shows a failed start", async () => {
+  test("shows a failed start", async ({ openTraining }) => {
     const message = "digits.csv, column label: “seven” is not a number.";
     const opened = await openTraining("failed", [], { message });
     await opened.screenshot("train-failed");
     await opened.page.getByText(message).waitFor();
-    await opened.page.context().close();
   });
 
-  test("draws on while events come, and pauses and stops", async () => {
+  test("draws on while events come, and pauses and stops", async ({ openTraining }) => {
     const all = trainingRun(27, "earlyStopping");
     const opened = await openTraining("running", all.slice(0, 300));
     const { page, send, sent } = opened;
@@ -106,10 +105,9 @@ describe("the training page", () => {
     expect((await sent()).at(-1)).toEqual({ type: "saveModel" });
     await page.getByRole("button", { name: "Export report" }).click();
     expect((await sent()).at(-1)).toEqual({ type: "exportReport" });
-    await page.context().close();
   });
 
-  test("shows, copies and saves the numbers of a chart", async () => {
+  test("shows, copies and saves the numbers of a chart", async ({ openTraining }) => {
     const opened = await openTraining("finished", trainingRun(5, "maxEpochs"));
     const { page, sent } = opened;
     const menu = page.getByRole("button", { name: "Loss: more actions" });
@@ -129,10 +127,11 @@ describe("the training page", () => {
     await menu.click();
     await page.getByRole("menuitem", { name: "Save CSV…" }).click();
     expect((await sent()).at(-1)).toMatchObject({ type: "saveFile", suggestedName: "loss.csv" });
-    await page.context().close();
   });
 
-  test("points at the same epoch in every chart, and answers the arrow keys", async () => {
+  test("points at the same epoch in every chart, and answers the arrow keys", async ({
+    openTraining,
+  }) => {
     const opened = await openTraining("finished", trainingRun(27, "earlyStopping"));
     const { page } = opened;
     await page.getByRole("img", { name: /^Loss over/ }).focus();
@@ -142,10 +141,9 @@ describe("the training page", () => {
     expect(await page.locator("normlens-line-chart [aria-live]").first().textContent()).toMatch(
       /^Epoch 9: /,
     );
-    await page.context().close();
   });
 
-  test("toggles a series from the legend and layers by name", async () => {
+  test("toggles a series from the legend and layers by name", async ({ openTraining }) => {
     const opened = await openTraining("finished", trainingRun(27, "earlyStopping"));
     const { page } = opened;
     const training = page.getByRole("button", { name: "Training" }).first();
@@ -160,16 +158,14 @@ describe("the training page", () => {
     await settle(page);
     await opened.screenshot("train-layers");
     expect(await accessibilityViolations(page)).toEqual([]);
-    await page.context().close();
   });
 
-  test("keeps the form over a reload and follows a change of theme", async () => {
+  test("keeps the form over a reload and follows a change of theme", async ({ openTraining }) => {
     const first = await openTraining("idle", []);
     await first.page.getByRole("textbox", { name: "Epochs at most" }).fill("12");
     await first.page.getByRole("button", { name: "Setup" }).click();
     await settle(first.page);
     const kept = await first.kept();
-    await first.page.context().close();
     const second = await openTraining("finished", trainingRun(27, "earlyStopping"), { kept });
     expect(await second.page.locator("normlens-setup-form").count()).toBe(0);
     await second.setTheme("light");
@@ -177,17 +173,18 @@ describe("the training page", () => {
     await second.page.getByRole("button", { name: "Setup" }).click();
     const epochs = second.page.getByRole("textbox", { name: "Epochs at most" });
     expect(await epochs.inputValue()).toBe("12");
-    await second.page.context().close();
   });
 
-  test.each([400, 2000])("fits a width of %i pixels without scrolling sideways", async (width) => {
-    const events = trainingRun(27, "earlyStopping");
-    const opened = await openTraining("finished", events, {
-      width,
-      height: width === 400 ? 900 : 1100,
-    });
-    await opened.screenshot(`train-${width}`);
-    expect(await scrollsSideways(opened.page)).toBe(false);
-    await opened.page.context().close();
-  });
+  test.for([400, 2000])(
+    "fits a width of %i pixels without scrolling sideways",
+    async (width, { openTraining }) => {
+      const events = trainingRun(27, "earlyStopping");
+      const opened = await openTraining("finished", events, {
+        width,
+        height: width === 400 ? 900 : 1100,
+      });
+      await opened.screenshot(`train-${width}`);
+      expect(await scrollsSideways(opened.page)).toBe(false);
+    },
+  );
 });
