@@ -3,6 +3,7 @@ import { customElement, property } from "lit/decorators.js";
 import "@vscode-elements/elements/dist/vscode-button/index.js";
 import type { ModelReport } from "../../src/protocol/reports.ts";
 import { amount, bytes, counted, valueType } from "../elements/format.ts";
+import { pageHeaderStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { request } from "./model-events.ts";
 
@@ -14,13 +15,10 @@ const FORMAT_NAMES: Readonly<Record<string, string>> = { onnx: "ONNX" };
 export class ModelHeader extends LitElement {
   static override styles = [
     sharedStyles,
+    pageHeaderStyles,
     css`
       header {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 4px 16px;
-        padding: 8px 12px 6px;
+        padding-bottom: 6px;
         min-height: 60px;
       }
       .facts {
@@ -34,18 +32,8 @@ export class ModelHeader extends LitElement {
         gap: 0 14px;
         min-height: 20px;
       }
-      h1 {
-        font-size: 1.15em;
-        font-weight: 600;
-        overflow-wrap: anywhere;
-      }
       .values {
         overflow-wrap: anywhere;
-      }
-      .buttons {
-        display: flex;
-        gap: 6px;
-        flex-wrap: wrap;
       }
     `,
   ];

@@ -1,17 +1,7 @@
 import { css } from "lit";
 
+/** The model page inside its frame, which `pageStyles` makes. */
 export const modelPageStyles = css`
-  :host {
-    display: block;
-    height: 100vh;
-    color: var(--vscode-editor-foreground);
-  }
-  .page {
-    display: grid;
-    grid-template-rows: auto auto minmax(0, 1fr) auto;
-    height: 100%;
-    min-width: 0;
-  }
   .waiting {
     border-top: 1px solid var(--line);
     padding: 4px 12px 6px;
@@ -54,15 +44,6 @@ export const modelPageStyles = css`
   }
   /* One column: the list keeps a height of its own and the page scrolls down to the node. */
   @media (max-width: 720px) {
-    :host {
-      height: auto;
-      min-height: 100vh;
-    }
-    .page {
-      grid-template-rows: auto auto auto auto;
-      height: auto;
-      min-height: 100vh;
-    }
     .split {
       grid-template-columns: minmax(0, 1fr);
     }

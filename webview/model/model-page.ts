@@ -4,6 +4,7 @@ import "@vscode-elements/elements/dist/vscode-button/index.js";
 import type { FromModelPage, ToModelPage } from "../../src/protocol/model-page.ts";
 import { icon } from "../elements/icons.ts";
 import { connectHost } from "../host.ts";
+import { pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import "./change-view.ts";
 import "./findings-list.ts";
@@ -34,7 +35,7 @@ interface KeptState {
 /** The custom editor's page. It alone talks with the host; its parts fire events. */
 @customElement("normlens-model-page")
 export class ModelPage extends LitElement {
-  static override styles = [sharedStyles, modelPageStyles];
+  static override styles = [sharedStyles, pageStyles, modelPageStyles];
 
   @state() private page: ModelPageState = EMPTY_PAGE;
   @state() private filter: NodeFilter = NO_FILTER;

@@ -3,6 +3,7 @@ import { customElement, property } from "lit/decorators.js";
 import "@vscode-elements/elements/dist/vscode-button/index.js";
 import type { RunStatus } from "../../src/protocol/training-page.ts";
 import { count, duration } from "../elements/format.ts";
+import { pageHeaderStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { type RunState, secondsLeft, secondsPerEpoch } from "./run-state.ts";
 
@@ -13,28 +14,17 @@ export type RunCommand = "start" | "pause" | "resume" | "stop";
 export class RunHeader extends LitElement {
   static override styles = [
     sharedStyles,
+    pageHeaderStyles,
     css`
       header {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 4px 16px;
-        padding: 8px 12px;
         min-height: 42px;
       }
       h1 {
         flex: 1 1 220px;
-        font-size: 1.15em;
-        font-weight: 600;
-        overflow-wrap: anywhere;
       }
       h1 span {
         font-size: var(--vscode-font-size);
         font-weight: normal;
-      }
-      .buttons {
-        display: flex;
-        gap: 6px;
       }
       .progress {
         flex: 0 1 auto;

@@ -1,17 +1,7 @@
 import { css } from "lit";
 
+/** The training page inside its frame, which `pageStyles` makes. */
 export const trainingPageStyles = css`
-  :host {
-    display: block;
-    height: 100vh;
-    color: var(--vscode-editor-foreground);
-  }
-  .page {
-    display: grid;
-    grid-template-rows: auto auto minmax(0, 1fr) auto;
-    height: 100%;
-    min-width: 0;
-  }
   .body {
     display: grid;
     grid-template-columns: 300px minmax(0, 1fr);
@@ -60,16 +50,7 @@ export const trainingPageStyles = css`
       --plot-height: 220px;
     }
   }
-  /* One column: the whole page scrolls. */
   @media (max-width: 720px) {
-    :host {
-      height: auto;
-    }
-    .page {
-      grid-template-rows: auto auto auto auto;
-      height: auto;
-      min-height: 100vh;
-    }
     .body,
     .closed .body {
       grid-template-columns: minmax(0, 1fr);

@@ -10,6 +10,7 @@ import type {
 import { HoverLink } from "../charts/hover-link.ts";
 import { icon } from "../elements/icons.ts";
 import { connectHost } from "../host.ts";
+import { pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import "./activations-panel.ts";
 import { checkDraft, draftOf } from "./config-draft.ts";
@@ -39,7 +40,7 @@ interface KeptState {
 /** The training panel's page. It alone talks with the host; its parts fire events. */
 @customElement("normlens-training-page")
 export class TrainingPage extends LitElement {
-  static override styles = [sharedStyles, trainingPageStyles];
+  static override styles = [sharedStyles, pageStyles, trainingPageStyles];
 
   @state() private fileName = "";
   @state() private status: RunStatus = "idle";
