@@ -1,4 +1,4 @@
-import { intAttribute, intsAttribute } from "../graph/attributes.ts";
+import { intAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { GradientContext } from "./operator.ts";
 import { readEndPadding, type Window, windowOf } from "./window.ts";
@@ -32,17 +32,21 @@ export interface ConvGradientRecipe {
   build(builder: GraphBuilder, geometry: ConvGeometry, other: string, gradient: string): string;
 }
 
-export function convGeometry(
-  context: Pick<GradientContext, "node" | "inputShape" | "outputShape">,
+type ConvContext = Pick<GradientContext, "node" | "inputShape" | "outputShape">;
+
+export function convGeometry(context: ConvContext): ConvGeometry {
+  return geometryBetween(context, context.inputShape(0), context.outputShape(0));
+}
+
+/** The geometry of a Conv from `input` (N, C, H…) to `output` (N, M, O…) with the node's window. */
+export function geometryBetween(
+  context: ConvContext,
+  input: readonly number[],
+  output: readonly number[],
 ): ConvGeometry {
-  const [batch = 1, channels = 1, ...sizes] = context.inputShape(0);
-  const [filters = 1, , ...kernel] = context.inputShape(1);
-  const outputSizes = context.outputShape(0).slice(2);
-  const window = windowOf(
-    context.node,
-    intsAttribute(context.node, "kernel_shape") ?? kernel,
-    sizes,
-  );
+  const [batch = 1, channels = 1, ...sizes] = input;
+  const [, filters = 1, ...outputSizes] = output;
+  const window = windowOf(context.node, context.inputShape(1).slice(2), sizes);
   return {
     ...window,
     group: intAttribute(context.node, "group", 1),

@@ -1,13 +1,13 @@
-import { intAttribute, intsAttribute, stringAttribute } from "../graph/attributes.ts";
+import { intsAttribute, stringAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
 import type { Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import type { ConvGeometry } from "./conv-geometry.ts";
+import { type ConvGeometry, geometryBetween } from "./conv-geometry.ts";
 import { chooseWeightGradient } from "./conv-weight-gradient.ts";
 import { slice, sumOver } from "./emit.ts";
 import { type GradientContext, type GradientRule, UNKNOWN_SIZE } from "./operator.ts";
 import { rangeOf } from "./shape-algebra.ts";
-import { readEndPadding, windowExtent, windowOf } from "./window.ts";
+import { windowExtent, windowOf } from "./window.ts";
 
 /** O = s·(H − 1) + output_padding + extent − begin − end, unless output_shape or auto_pad say it. */
 export function convTransposeSizes(
@@ -65,26 +65,13 @@ export const convTransposeGradient: GradientRule = (context, [gradient]) => {
 
 /** The Conv whose adjoint the node is: it maps the node's output (N, M, O…) to its input. */
 function adjointGeometry(context: GradientContext): ConvGeometry {
-  const [batch = 1, channels = 1, ...sizes] = context.outputShape(0);
-  const [, filters = 1, ...outputSizes] = context.inputShape(0);
-  const kernel = context.inputShape(1).slice(2);
   const automatic = stringAttribute(context.node, "auto_pad", "NOTSET").startsWith("SAME");
   if (automatic || intsAttribute(context.node, "output_shape") !== undefined) {
     throw new InputError(
       `node ${context.node.name}: ConvTranspose with auto_pad or output_shape has no gradient yet; state its pads`,
     );
   }
-  const window = windowOf(context.node, kernel, []);
-  return {
-    ...window,
-    group: intAttribute(context.node, "group", 1),
-    batch,
-    channels,
-    filters,
-    sizes,
-    outputSizes,
-    readEnd: readEndPadding(window, sizes, outputSizes),
-  };
+  return geometryBetween(context, context.outputShape(0), context.inputShape(0));
 }
 
 function cropped(context: GradientContext, geometry: ConvGeometry, gradient: string): string {
