@@ -1,16 +1,12 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
-  GraphProtoSchema,
-  ModelProtoSchema,
   NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  StringStringEntryProtoSchema,
-  TensorProto_DataLocation,
   TensorProto_DataType,
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
+import { externalFields, filledTensor, modelBytes } from "./model-messages.ts";
 
 interface WeightFields {
   readonly dims: readonly bigint[];
@@ -22,25 +18,16 @@ interface WeightFields {
 
 /** A model whose one initializer "w" is as stated, true or not. */
 export function modelWithWeight(fields: WeightFields): Uint8Array {
-  const external = Object.entries(fields.external ?? {}).map(([key, value]) =>
-    create(StringStringEntryProtoSchema, { key, value }),
-  );
   const weight = create(TensorProtoSchema, {
     name: "w",
     dims: [...fields.dims],
     dataType: fields.dataType ?? TensorProto_DataType.FLOAT,
     ...(fields.rawData === undefined ? {} : { rawData: fields.rawData }),
     floatData: fields.floatData ?? [],
-    externalData: external,
-    ...(external.length === 0 ? {} : { dataLocation: TensorProto_DataLocation.EXTERNAL }),
+    ...(fields.external === undefined ? {} : externalFields(fields.external)),
   });
   const node = create(NodeProtoSchema, { opType: "Identity", input: ["w"], output: ["y"] });
-  const graph = create(GraphProtoSchema, { name: "g", node: [node], initializer: [weight] });
-  const opsetImport = [create(OperatorSetIdProtoSchema, { version: 17n })];
-  return toBinary(
-    ModelProtoSchema,
-    create(ModelProtoSchema, { irVersion: 8n, graph, opsetImport }),
-  );
+  return modelBytes({ name: "g", node: [node], initializer: [weight] });
 }
 
 interface NodeFields {
@@ -54,28 +41,13 @@ export function modelWithNodes(
   nodes: readonly NodeFields[],
   weights: Readonly<Record<string, readonly number[]>> = {},
 ): Uint8Array {
-  const initializer = Object.entries(weights).map(([name, dims]) =>
-    create(TensorProtoSchema, {
-      name,
-      dims: dims.map(BigInt),
-      dataType: TensorProto_DataType.FLOAT,
-      rawData: new Uint8Array(
-        new Float32Array(dims.reduce((product, dim) => product * dim, 1)).fill(1).buffer,
-      ),
-    }),
-  );
-  const graph = create(GraphProtoSchema, {
+  return modelBytes({
     name: "g",
     node: nodes.map((node) => create(NodeProtoSchema, { ...node, name: node.output[0] ?? "" })),
-    initializer,
+    initializer: Object.entries(weights).map(([name, dims]) => filledTensor(name, dims, 1)),
     input: [create(ValueInfoProtoSchema, { name: "x" })],
     output: [create(ValueInfoProtoSchema, { name: nodes.at(-1)?.output[0] ?? "" })],
   });
-  const opsetImport = [create(OperatorSetIdProtoSchema, { version: 17n })];
-  return toBinary(
-    ModelProtoSchema,
-    create(ModelProtoSchema, { irVersion: 8n, graph, opsetImport }),
-  );
 }
 
 /** A model of one If whose branch holds an If, and so on; encoded from the inside out. */

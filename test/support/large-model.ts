@@ -1,15 +1,10 @@
 import { open, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
-  GraphProtoSchema,
-  ModelProtoSchema,
   NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  StringStringEntryProtoSchema,
-  TensorProto_DataLocation,
   TensorProto_DataType,
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
@@ -18,6 +13,7 @@ import {
   TypeProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
+import { externalFields, filledTensor, modelBytes } from "./model-messages.ts";
 
 export interface LargeModel {
   /** Each layer is a 3 × 3 Conv with `channels`² · 36 bytes of weight. */
@@ -50,7 +46,7 @@ export async function writeLargeModel(file: string, model: LargeModel): Promise<
     await data.close();
   }
   const each = Array.from({ length: layers }, (_, layer) => layer);
-  const graph = create(GraphProtoSchema, {
+  const contents = modelBytes({
     name: "large",
     node: each.flatMap((layer) => layerNodes(layer, layer < model.normalized)),
     initializer: each.flatMap((layer) => [
@@ -60,9 +56,7 @@ export async function writeLargeModel(file: string, model: LargeModel): Promise<
     input: [imageInfo("v0", channels)],
     output: [imageInfo(`v${layers}`, channels)],
   });
-  const opset = create(OperatorSetIdProtoSchema, { version: 17n });
-  const contents = create(ModelProtoSchema, { irVersion: 8n, graph, opsetImport: [opset] });
-  await writeFile(file, toBinary(ModelProtoSchema, contents));
+  await writeFile(file, contents);
   return weightBytes * layers;
 }
 
@@ -100,10 +94,7 @@ function externalWeight(layer: number, channels: number, weightBytes: number) {
     name: `w${layer}`,
     dims: [channels, channels, 3, 3].map(BigInt),
     dataType: TensorProto_DataType.FLOAT,
-    dataLocation: TensorProto_DataLocation.EXTERNAL,
-    externalData: Object.entries(entries).map(([key, value]) =>
-      create(StringStringEntryProtoSchema, { key, value: String(value) }),
-    ),
+    ...externalFields(entries),
   });
 }
 
@@ -111,12 +102,7 @@ function externalWeight(layer: number, channels: number, weightBytes: number) {
 function batchNormTensors(layer: number, channels: number) {
   const values = { scale: 3, bias: 0.5, mean: 0.25, var: 1 };
   return Object.entries(values).map(([name, value]) =>
-    create(TensorProtoSchema, {
-      name: `${name}${layer}`,
-      dims: [BigInt(channels)],
-      dataType: TensorProto_DataType.FLOAT,
-      rawData: new Uint8Array(new Float32Array(channels).fill(value).buffer),
-    }),
+    filledTensor(`${name}${layer}`, [channels], value),
   );
 }
 
