@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addAnalyze } from "./cli/analyze.ts";
 import { addApply } from "./cli/apply.ts";
 import { addInspect } from "./cli/inspect.ts";
 import { addStats } from "./cli/stats.ts";
@@ -22,7 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const setExitCode = (code: number) => {
     exitCode = code;
   };
-  for (const add of [addInspect, addApply, addVerify, addTrain, addStats]) {
+  for (const add of [addInspect, addAnalyze, addApply, addVerify, addTrain, addStats]) {
     add(program, setExitCode);
   }
   try {

@@ -4,10 +4,11 @@ import { applyPass } from "../engine/apply-pass.ts";
 import { savingIn } from "../engine/context.ts";
 import { readModel } from "../formats/onnx/read.ts";
 import { saveModel } from "../formats/onnx/write.ts";
-import { InputError } from "../graph/input-error.ts";
 import { findPass, PASSES } from "../passes/registry.ts";
 import type { PassReport } from "../protocol/reports.ts";
 import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
+import { settingsOf } from "./settings.ts";
+import { printTable } from "./table.ts";
 
 interface ApplyOptions {
   readonly output: string;
@@ -40,7 +41,7 @@ function withOptions(command: Command): Command {
   return command
     .requiredOption("-o, --output <file>", "where the changed model goes")
     .option("--set <key=value...>", "options of the pass", [])
-    .option("--data <data>", "also compare on this data")
+    .option("--data <data>", "measure on this data, and compare on it too")
     .option("--no-verify", "do not compare the changed model with the original")
     .option("--json", "print one JSON object");
 }
@@ -52,7 +53,7 @@ async function run(passId: string, model: string, options: ApplyOptions): Promis
   const context = commandContext();
   const request = {
     pass: pass.id,
-    options: passOptions(options.set),
+    options: settingsOf(options.set),
     verify: options.verify,
     ...(options.data === undefined ? {} : { data: options.data }),
   };
@@ -65,23 +66,6 @@ async function run(passId: string, model: string, options: ApplyOptions): Promis
   return passed;
 }
 
-/** "true" and "false" become booleans, numbers become numbers, the rest stays text. */
-function passOptions(settings: readonly string[]) {
-  return Object.fromEntries(
-    settings.map((setting) => {
-      const separator = setting.indexOf("=");
-      if (separator < 1) throw new InputError(`--set ${setting}: key=value is needed`);
-      const text = setting.slice(separator + 1);
-      return [setting.slice(0, separator), typedValue(text)] as const;
-    }),
-  );
-}
-
-function typedValue(text: string): string | number | boolean {
-  if (text === "true" || text === "false") return text === "true";
-  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
-}
-
 function printPassReport(report: PassReport, output: string | undefined): void {
   for (const site of report.applied) print(`${site.node} → ${site.into}`);
   for (const site of report.skipped) print(`left ${site.node}: ${site.reason}`);
@@ -90,6 +74,8 @@ function printPassReport(report: PassReport, output: string | undefined): void {
   print(
     `${before.nodes} → ${after.nodes} nodes, ${before.parameters.toLocaleString("en")} → ${after.parameters.toLocaleString("en")} parameters`,
   );
+  if (report.statement !== undefined) print(report.statement);
+  for (const table of report.tables ?? []) printTable(table);
   if (report.certificate !== undefined) print(report.certificate.sentence);
   print(
     output === undefined

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { preparedModel } from "../engine/prepared-model.ts";
 import { readModel } from "../formats/onnx/read.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
@@ -39,14 +40,15 @@ export const addTrain: AddCommand = (program) => {
       const display = options.json ? undefined : new TrainingDisplay(config);
       const onEvent = (event: TrainingEvent) =>
         display === undefined ? printJson(event) : display.show(event);
+      const context = commandContext();
       await train({
-        graph: await readModel(model),
+        graph: await preparedModel(await readModel(model), config, context),
         modelName: model,
         config,
         runsFolder: resolve(options.runs),
         output: resolve(options.output),
         runtime: await loadRuntime(),
-        signal: commandContext().signal,
+        signal: context.signal,
         isPaused: () => undefined,
         onEvent,
       });

@@ -1,5 +1,8 @@
 import { performance } from "node:perf_hooks";
 import type { Graph } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
+import { checkedOptions, needsData } from "../passes/options.ts";
+import type { Pass, PassOptions, PassResult } from "../passes/pass.ts";
 import { findPass } from "../passes/registry.ts";
 import type { PassRequest } from "../protocol/engine.ts";
 import type { PassReport } from "../protocol/reports.ts";
@@ -7,6 +10,7 @@ import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { certify } from "./certificate/certificate.ts";
 import type { RequestContext } from "./context.ts";
 import { graphCount } from "./model-report.ts";
+import { openSampleRuns } from "./sample-runs.ts";
 
 export interface AppliedPass {
   readonly graph: Graph;
@@ -25,8 +29,9 @@ export async function applyPass(
 ): Promise<AppliedPass> {
   const start = performance.now();
   const pass = findPass(request.pass);
-  const result = pass.apply(graph, request.sites, request.options ?? {});
-  const promises = pass.preserves !== "nothing" && result.applied.length > 0;
+  const options = checkedOptions(pass, request.options);
+  const result = await changedBy(pass, graph, { ...request, options }, context);
+  const promises = pass.preserves(options) !== "nothing" && result.applied.length > 0;
   const certificate =
     request.verify && promises
       ? await certify({
@@ -45,8 +50,42 @@ export async function applyPass(
     skipped: result.skipped,
     before: graphCount(graph),
     after: graphCount(result.graph),
+    ...(result.statement === undefined ? {} : { statement: result.statement }),
+    ...(result.tables === undefined ? {} : { tables: result.tables }),
     ...(certificate === undefined ? {} : { certificate }),
     elapsedMs: performance.now() - start,
   };
   return { graph: result.graph, report };
+}
+
+/**
+ * What a pass makes of a graph, measured on data where it can be and data is given. The same request
+ * gives the same graph, so that edits can be replayed.
+ *
+ * @param request with checked options.
+ * @throws InputError where data is needed and none is given.
+ */
+export async function changedBy(
+  pass: Pass,
+  graph: Graph,
+  request: {
+    readonly sites?: readonly string[] | undefined;
+    readonly options: PassOptions;
+    readonly data?: string | undefined;
+  },
+  context: RequestContext,
+): Promise<PassResult> {
+  const { sites, options, data } = request;
+  if (data === undefined && needsData(pass, options)) {
+    throw new InputError(`${pass.id}: data to measure on is needed (${shown(options)})`);
+  }
+  if (data === undefined || pass.applyOnData === undefined) {
+    return pass.apply(graph, sites, options);
+  }
+  return pass.applyOnData(graph, sites, options, await openSampleRuns(data, context));
+}
+
+function shown(options: PassOptions): string {
+  const settings = Object.entries(options).map(([name, value]) => `${name} ${value}`);
+  return settings.length === 0 ? "always" : `with ${settings.join(", ")}`;
 }

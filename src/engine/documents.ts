@@ -1,6 +1,7 @@
 import { readModel } from "../formats/onnx/read.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { DocumentRequest, Edit } from "../protocol/engine.ts";
+import type { RequestContext } from "./context.ts";
 import { applyEdit } from "./edits.ts";
 
 export interface OpenDocument {
@@ -24,7 +25,7 @@ interface CachedDocument {
 export class Documents {
   readonly #cached = new Map<string, Promise<CachedDocument>>();
 
-  async get(request: DocumentRequest): Promise<OpenDocument> {
+  async get(request: DocumentRequest, context: RequestContext): Promise<OpenDocument> {
     const document = await this.#read(request);
     const stages: { key: string; graph: Graph }[] = [];
     for (const [position, edit] of request.edits.entries()) {
@@ -35,7 +36,7 @@ export class Documents {
         continue;
       }
       const before = stages.at(-1)?.graph ?? document.original;
-      stages.push({ key, graph: await applyEdit(before, edit) });
+      stages.push({ key, graph: await applyEdit(before, edit, context) });
       // What follows in the cache was made from another graph and must not be reused.
       document.stages = stages.slice();
     }

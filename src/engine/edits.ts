@@ -2,13 +2,18 @@ import { readModel } from "../formats/onnx/read.ts";
 import { dataTypeName } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
+import { checkedOptions } from "../passes/options.ts";
 import { findPass } from "../passes/registry.ts";
 import type { Edit } from "../protocol/engine.ts";
+import { changedBy } from "./apply-pass.ts";
+import type { RequestContext } from "./context.ts";
 
 /** The graph after one edit. Deterministic, so that replaying a list of edits gives the same graph. */
-export async function applyEdit(graph: Graph, edit: Edit): Promise<Graph> {
+export async function applyEdit(graph: Graph, edit: Edit, context: RequestContext): Promise<Graph> {
   if (edit.kind === "pass") {
-    return findPass(edit.pass).apply(graph, edit.sites, edit.options).graph;
+    const pass = findPass(edit.pass);
+    const options = checkedOptions(pass, edit.options);
+    return (await changedBy(pass, graph, { ...edit, options }, context)).graph;
   }
   return replaceWeights(graph, await readModel(edit.path), edit.path);
 }

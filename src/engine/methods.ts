@@ -9,6 +9,7 @@ import type {
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { modelStatistics } from "../training/model-statistics.ts";
 import { train } from "../training/train.ts";
+import { analyze } from "./analyze.ts";
 import { applyPass } from "./apply-pass.ts";
 import { compareModels } from "./certificate/compare-models.ts";
 import { type RequestContext, savingIn } from "./context.ts";
@@ -16,6 +17,8 @@ import { documentView } from "./document-view.ts";
 import { Documents } from "./documents.ts";
 import { nodeDetail } from "./node-detail.ts";
 import { PauseSwitch } from "./pause-switch.ts";
+import { preparedModel } from "./prepared-model.ts";
+import { techniques } from "./techniques.ts";
 import { textView } from "./text-view.ts";
 
 type Methods = {
@@ -31,16 +34,23 @@ export function engineMethods(): Methods {
   const pause = new PauseSwitch();
   return {
     runtime: () => runtimeReport(),
-    open: async (params) =>
-      documentView(params.path, await documents.get(params), await runtimeReport()),
-    nodeDetail: async (params) => nodeDetail((await documents.get(params)).graph, params.node),
+    open: async (params, context) =>
+      documentView(params.path, await documents.get(params, context), await runtimeReport()),
+    nodeDetail: async (params, context) =>
+      nodeDetail((await documents.get(params, context)).graph, params.node),
     preview: async (params, context) => {
-      const { graph } = await documents.get(params);
+      const { graph } = await documents.get(params, context);
       return (await applyPass(graph, params, context)).report;
     },
-    text: async (params) => textView(params.path, (await documents.get(params)).graph),
+    techniques: async () => techniques(),
+    analyze: async (params, context) => {
+      const { graph } = await documents.get(params, context);
+      return analyze(graph, params, context);
+    },
+    text: async (params, context) =>
+      textView(params.path, (await documents.get(params, context)).graph),
     save: async (params, context) => {
-      const { graph } = await documents.get(params);
+      const { graph } = await documents.get(params, context);
       return { bytes: await saveModel(graph, params.target, savingIn(context)) };
     },
     close: async (params) => {
@@ -57,7 +67,7 @@ export function engineMethods(): Methods {
         ...(params.data === undefined ? {} : { data: params.data }),
       }),
     statistics: async (params, context) => {
-      const { graph } = await documents.get(params);
+      const { graph } = await documents.get(params, context);
       const values = await modelStatistics({
         graph,
         data: params.data,
@@ -68,9 +78,9 @@ export function engineMethods(): Methods {
       return { values };
     },
     train: async (params, context) => {
-      const { graph } = await documents.get(params);
+      const { graph } = await documents.get(params, context);
       return train({
-        graph,
+        graph: await preparedModel(graph, params.config, context),
         modelName: params.path,
         config: params.config,
         runsFolder: params.runs,

@@ -32,7 +32,9 @@ export const batchNormToAffine: Pass = {
   id: "batch-norm-to-affine",
   title: "Rewrite BatchNorm as Mul and Add",
   description: "Replaces each BatchNorm by one multiplication and one addition per channel.",
-  preserves: "inference",
+  options: [],
+  data: "never",
+  preserves: () => "inference",
   find: (graph) => candidates(graph).map(({ node, plan }) => site(node, plan)),
   apply,
 };

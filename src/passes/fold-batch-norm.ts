@@ -18,7 +18,9 @@ export const foldBatchNorm: Pass = {
   title: "Fold BatchNorm",
   description:
     "Multiplies each BatchNorm, and constant scales and shifts, into the weights of neighbouring layers.",
-  preserves: "inference",
+  options: [],
+  data: "never",
+  preserves: () => "inference",
   find: (graph, options) => [
     ...foldCandidates(graph, foldOptions(options)).map(({ node, fold }) => site(node, fold)),
     ...functionSites(graph),

@@ -20,7 +20,9 @@ export const mergeNormalizationAffine: Pass = {
   title: "Merge LayerNorm and InstanceNorm scales",
   description:
     "Multiplies the scale and shift of LayerNorm and InstanceNorm into the layers that follow.",
-  preserves: "inference",
+  options: [],
+  data: "never",
+  preserves: () => "inference",
   find: (graph) =>
     graph.nodes.flatMap((node) => {
       const fold = findMerge(graph, node);

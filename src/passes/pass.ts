@@ -1,4 +1,7 @@
 import type { Graph, Node } from "../graph/graph.ts";
+import type { OptionValues, TechniqueDescription } from "../protocol/engine.ts";
+import type { ReportTable } from "../protocol/reports.ts";
+import type { SampleRuns } from "./sample-runs.ts";
 
 /** What a pass promises about the model's function. */
 export type Preserves = "function" | "inference" | "nothing";
@@ -27,7 +30,8 @@ export interface SkippedSite extends SiteBase {
   readonly reason: string;
 }
 
-export type PassOptions = Readonly<Record<string, string | number | boolean>>;
+/** Every option of the pass with a valid value: checkedOptions puts defaults in and refuses the rest. */
+export type PassOptions = OptionValues;
 
 /** Two values, one of each graph, that must agree after a site was applied. */
 export interface SiteOutput {
@@ -42,21 +46,29 @@ export interface PassResult {
   readonly skipped: readonly { readonly node: string; readonly reason: string }[];
   /** Where the certificate compares, besides the model's outputs. */
   readonly siteOutputs: readonly SiteOutput[];
+  /** What changed in the function, in one sentence, where the pass does not promise to keep it. */
+  readonly statement?: string;
+  readonly tables?: readonly ReportTable[];
 }
 
-/** A transformation. One file each; registry.ts lists them. */
-export interface Pass {
-  /** The command line's word, for example "fold-batch-norm". */
-  readonly id: string;
-  /** The palette's words, for example "Fold BatchNorm". */
-  readonly title: string;
-  /** One sentence for help. */
-  readonly description: string;
-  readonly preserves: Preserves;
+/**
+ * A transformation. One file each; registry.ts lists them. `id` is the command line's word, for
+ * example "fold-batch-norm"; `title` the palette's, for example "Fold BatchNorm".
+ */
+export interface Pass extends TechniqueDescription {
+  /** May depend on the options: a BatchNorm inserted "fresh" promises nothing, an exact one does. */
+  preserves(options: PassOptions): Preserves;
   /** Every candidate site, in node order. Linear in the size of the graph. */
   find(graph: Graph, options: PassOptions): readonly Site[];
   /** Applies the named sites; all applicable ones when sites is undefined. */
   apply(graph: Graph, sites: readonly string[] | undefined, options: PassOptions): PassResult;
+  /** The same where it measures on data; called in place of apply whenever data is given. */
+  applyOnData?(
+    graph: Graph,
+    sites: readonly string[] | undefined,
+    options: PassOptions,
+    samples: SampleRuns,
+  ): Promise<PassResult>;
 }
 
 /** The site id of a node: its name, or its first output where the file gives no name. */

@@ -27,7 +27,9 @@ export const switchToInference: Pass = {
   id: "switch-to-inference",
   title: "Switch BatchNorm to inference",
   description: "Makes each BatchNorm that trains use its running mean and variance.",
-  preserves: "nothing",
+  options: [],
+  data: "never",
+  preserves: () => "nothing",
   find: (graph) =>
     graph.nodes.filter((node) => trains(graph, node)).map((node) => site(graph, node)),
   apply,

@@ -6,6 +6,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   split: { train: 0.6, validation: 0.2, test: 0.2 },
   seed: 0,
   weights: "fresh",
+  passes: [],
   loss: "cross-entropy",
   batchSize: 32,
   maxEpochs: 100,

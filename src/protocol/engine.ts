@@ -1,4 +1,11 @@
-import type { Certificate, Finding, ModelReport, PassReport, ValueStatistics } from "./reports.ts";
+import type {
+  AnalysisReport,
+  Certificate,
+  Finding,
+  ModelReport,
+  PassReport,
+  ValueStatistics,
+} from "./reports.ts";
 import type { TrainingConfig, TrainingEvent } from "./training.ts";
 
 /**
@@ -12,6 +19,12 @@ export interface EngineMethods {
   nodeDetail(params: DocumentRequest & { readonly node: number }): NodeDetail;
   /** What a pass would do, with its certificate; nothing changes. */
   preview(params: DocumentRequest & PassRequest): PassReport;
+  /** Every pass and analysis, for palettes and forms. */
+  techniques(params: Record<string, never>): {
+    readonly passes: readonly TechniqueDescription[];
+    readonly analyses: readonly TechniqueDescription[];
+  };
+  analyze(params: DocumentRequest & AnalysisRequest): AnalysisReport;
   /** The model as read-only text, with the findings placed on its lines. */
   text(params: DocumentRequest): TextView;
   /** Writes the document to target (atomically); source and target may be the same. */
@@ -55,6 +68,8 @@ export type Edit =
       /** Site ids; left out means all applicable. */
       readonly sites?: readonly string[];
       readonly options: Readonly<Record<string, string | number | boolean>>;
+      /** "digits" or a path to a data set, for a pass that measures on data. */
+      readonly data?: string;
       /** The undo label, for example "Fold bn1 into conv1". */
       readonly label: string;
     }
@@ -70,6 +85,47 @@ export interface PassRequest {
   readonly sites?: readonly string[];
   readonly options?: Readonly<Record<string, string | number | boolean>>;
   readonly verify: boolean;
+  /** For the certificate, and for a pass that measures on data. */
+  readonly data?: string;
+}
+
+/** What a form or the palette needs to know of a pass or an analysis. */
+export interface TechniqueDescription {
+  readonly id: string;
+  readonly title: string;
+  readonly description: string;
+  readonly options: readonly TechniqueOption[];
+  /** Option values that make data necessary; "always" and "never" for all of them. */
+  readonly data:
+    | "always"
+    | "never"
+    | "optional"
+    | { readonly option: string; readonly values: readonly string[] };
+}
+
+/** An option of a pass or an analysis. */
+export type TechniqueOption = {
+  readonly name: string;
+  /** One sentence for help. */
+  readonly description: string;
+} & (
+  | { readonly kind: "choice"; readonly default: string; readonly choices: readonly string[] }
+  | {
+      readonly kind: "number";
+      readonly default: number;
+      /** Inclusive bounds. */
+      readonly minimum?: number;
+      readonly maximum?: number;
+    }
+  | { readonly kind: "boolean"; readonly default: boolean }
+  | { readonly kind: "text"; readonly default: string }
+);
+
+export type OptionValues = Readonly<Record<string, string | number | boolean>>;
+
+export interface AnalysisRequest {
+  readonly analysis: string;
+  readonly options?: OptionValues;
   readonly data?: string;
 }
 

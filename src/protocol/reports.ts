@@ -81,13 +81,33 @@ export interface GraphCount {
   readonly operators: Readonly<Record<string, number>>;
 }
 
+/** Numbers for people and programs: a heading, named columns, one row a line. */
+export interface ReportTable {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | JsonNumber)[])[];
+}
+
 export interface PassReport {
   readonly pass: string;
   readonly applied: readonly { readonly node: string; readonly into: string }[];
   readonly skipped: readonly { readonly node: string; readonly reason: string }[];
   readonly before: GraphCount;
   readonly after: GraphCount;
+  /** What changed in the model's function, in one sentence, where it is not promised to stay. */
+  readonly statement?: string;
+  readonly tables?: readonly ReportTable[];
   readonly certificate?: Certificate;
+  readonly elapsedMs: number;
+}
+
+/** What an analysis found; nothing changes. */
+export interface AnalysisReport {
+  readonly analysis: string;
+  readonly title: string;
+  /** The answer in plain sentences, the most important first. */
+  readonly sentences: readonly string[];
+  readonly tables: readonly ReportTable[];
   readonly elapsedMs: number;
 }
 

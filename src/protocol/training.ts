@@ -8,6 +8,8 @@ export interface TrainingConfig {
   readonly seed: number;
   /** Start from new random weights, or go on from those in the file. */
   readonly weights: "fresh" | "keep";
+  /** Passes that change the model before training, in order; those that measure use the training part. */
+  readonly passes: readonly PassStep[];
   readonly loss: "cross-entropy" | "mean-squared-error";
   readonly batchSize: number;
   readonly maxEpochs: number;
@@ -29,6 +31,13 @@ export interface TrainingConfig {
   };
   /** Threads inside one operator; 0 lets the runtime decide. */
   readonly threads: number;
+}
+
+export interface PassStep {
+  readonly pass: string;
+  /** All applicable sites when left out. */
+  readonly sites?: readonly string[];
+  readonly options?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface OptimizerConfig {

@@ -13,8 +13,8 @@ import {
   type TrainingForwardOptions,
   type ValueType,
 } from "../operators/operator.ts";
+import { trainingRule } from "../operators/role-rules.ts";
 import { broadcastShapes, staticShape } from "../operators/shape-algebra.ts";
-import { operatorRule } from "../operators/table.ts";
 import { StepNames } from "./autodiff-names.ts";
 import { ancestorsOfOutputs, dependents } from "./autodiff-path.ts";
 
@@ -334,7 +334,7 @@ function requireFloat32(parameter: string, type: ValueType | undefined): void {
 }
 
 function ruleOf(node: Node): OperatorRule | undefined {
-  return operatorRule(node.domain, node.opType);
+  return trainingRule(node);
 }
 
 /** The name that messages use: the node's own, or its first output's. */

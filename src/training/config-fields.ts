@@ -50,6 +50,10 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   "split.test": BELOW_ONE,
   seed: whole(0, 2 ** 32 - 1),
   weights: choice("fresh", "keep"),
+  passes: {
+    allowed: "a list of { pass, sites, options }",
+    valid: (value) => Array.isArray(value) && value.every(isPassStep),
+  },
   loss: choice("cross-entropy", "mean-squared-error"),
   batchSize: whole(1, 2 ** 20),
   maxEpochs: whole(1, MOST_STEPS),
@@ -87,3 +91,16 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   "statistics.bins": whole(1, 1000),
   threads: whole(0, 1024),
 };
+
+/** Whether the pass exists and takes these options, the pass itself says. */
+function isPassStep(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { pass, sites, options, ...others } = value as Record<string, unknown>;
+  const names = sites === undefined || (Array.isArray(sites) && sites.every(isText));
+  const named = options === undefined || (typeof options === "object" && options !== null);
+  return isText(pass) && names && named && Object.keys(others).length === 0;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}

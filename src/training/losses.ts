@@ -1,3 +1,4 @@
+import type { TargetKind } from "../data/dataset.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { float32Tensor } from "../graph/tensor.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
@@ -67,4 +68,9 @@ function addMeanSquaredError(builder: GraphBuilder, inputs: LossInputs): AddedLo
     stem: "mean_squared_error",
   });
   return { loss, gradient: builder.add("Mul", [difference, builder.scalar(2 / count)]) };
+}
+
+/** How a loss takes its targets. */
+export function targetKind(loss: LossKind): TargetKind {
+  return loss === "cross-entropy" ? "classes" : "numbers";
 }

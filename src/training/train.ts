@@ -13,6 +13,7 @@ import { checkConfig } from "./config.ts";
 import { Evaluator, type Weights } from "./evaluate.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
+import { targetKind } from "./losses.ts";
 import { initialValues } from "./parameters.ts";
 import { RunFolder } from "./run-folder.ts";
 import {
@@ -61,8 +62,8 @@ const SAVING_INTERVAL = 5000;
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, runtime } = options;
   checkConfig(config);
-  const kind = config.loss === "cross-entropy" ? "classes" : "numbers";
-  const plan = planTraining(options.graph, await openDataset(config.data, kind), config);
+  const data = await openDataset(config.data, targetKind(config.loss));
+  const plan = planTraining(options.graph, data, config);
   const stepGraph = buildStepGraph(stepOptions(plan, config));
   const initial = startingWeights(plan, stepGraph, config);
   const step = await StepSession.create(runtime, stepGraph, { config, initial });

@@ -151,6 +151,7 @@ function configOf(draft: Draft): TrainingConfig {
     split: { train: train / 100, validation: validation / 100, test: test / 100 },
     seed: Number(draft.seed),
     weights: draft.weights as TrainingConfig["weights"],
+    passes: [],
     loss: draft.loss as TrainingConfig["loss"],
     batchSize: Number(draft.batchSize),
     maxEpochs: Number(draft.maxEpochs),

@@ -6,6 +6,8 @@ const phrases: Readonly<Record<EngineMethod, string>> = {
   open: "reading the model",
   nodeDetail: "reading a node",
   preview: "comparing outputs",
+  techniques: "listing techniques",
+  analyze: "looking at the model",
   text: "writing the model as text",
   save: "saving",
   close: "closing",

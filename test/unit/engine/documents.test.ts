@@ -5,6 +5,7 @@ import { Documents } from "../../../src/engine/documents.ts";
 import { encodeModel, saveModel } from "../../../src/formats/onnx/write.ts";
 import type { Edit } from "../../../src/protocol/engine.ts";
 import { SAMPLES, temporaryFolder } from "../../support/repository.ts";
+import { context } from "../../support/request-context.ts";
 
 const MODEL = join(SAMPLES, "digits-cnn.onnx");
 
@@ -21,10 +22,10 @@ function fold(site: string): Edit {
 test("a shorter list of edits is an undo, and the longer one again a redo, without new work", async () => {
   const documents = new Documents();
   const edits = [fold("bn1"), fold("bn2")];
-  const two = await documents.get({ path: MODEL, edits });
-  const one = await documents.get({ path: MODEL, edits: edits.slice(0, 1) });
-  const none = await documents.get({ path: MODEL, edits: [] });
-  const again = await documents.get({ path: MODEL, edits });
+  const two = await documents.get({ path: MODEL, edits }, context);
+  const one = await documents.get({ path: MODEL, edits: edits.slice(0, 1) }, context);
+  const none = await documents.get({ path: MODEL, edits: [] }, context);
+  const again = await documents.get({ path: MODEL, edits }, context);
   expect(none.graph).toBe(none.original);
   expect(one.graph.nodes.length).toBe(none.graph.nodes.length - 1);
   expect(two.graph.nodes.length).toBe(none.graph.nodes.length - 2);
@@ -33,8 +34,8 @@ test("a shorter list of edits is an undo, and the longer one again a redo, witho
 
 test("another edit after an undo replaces what was undone", async () => {
   const documents = new Documents();
-  await documents.get({ path: MODEL, edits: [fold("bn1"), fold("bn2")] });
-  const other = await documents.get({ path: MODEL, edits: [fold("bn3"), fold("bn2")] });
+  await documents.get({ path: MODEL, edits: [fold("bn1"), fold("bn2")] }, context);
+  const other = await documents.get({ path: MODEL, edits: [fold("bn3"), fold("bn2")] }, context);
   const names = other.graph.nodes.map((node) => node.name);
   expect(names).toContain("bn1");
   expect(names).not.toContain("bn2");
@@ -43,8 +44,8 @@ test("another edit after an undo replaces what was undone", async () => {
 
 test("a new process that replays the edits makes the same bytes", async () => {
   const edits = [fold("bn2"), fold("bn1")];
-  const first = await new Documents().get({ path: MODEL, edits });
-  const second = await new Documents().get({ path: MODEL, edits });
+  const first = await new Documents().get({ path: MODEL, edits }, context);
+  const second = await new Documents().get({ path: MODEL, edits }, context);
   expect(Buffer.compare(encodeModel(first.graph), encodeModel(second.graph))).toBe(0);
 });
 
@@ -56,10 +57,10 @@ test("after saving over the file, edits still start from the kept original", asy
   await copyFile(MODEL, source);
   const edits = [fold("bn1")];
   const documents = new Documents();
-  const before = await documents.get({ path, edits });
+  const before = await documents.get({ path, edits }, context);
   await saveModel(before.graph, path);
-  const after = await documents.get({ path, source, edits });
-  const replayed = await new Documents().get({ path, source, edits });
+  const after = await documents.get({ path, source, edits }, context);
+  const replayed = await new Documents().get({ path, source, edits }, context);
   expect(after.graph).toBe(before.graph);
   expect(encodeModel(replayed.graph)).toEqual(encodeModel(before.graph));
 });
@@ -68,9 +69,9 @@ test("a file that could not be read is read again the next time", async () => {
   const path = join(await temporaryFolder(), "model.onnx");
   const documents = new Documents();
   await writeFile(path, "no model");
-  await expect(documents.get({ path, edits: [] })).rejects.toThrow(/contains text/);
+  await expect(documents.get({ path, edits: [] }, context)).rejects.toThrow(/contains text/);
   await copyFile(MODEL, path);
-  expect((await documents.get({ path, edits: [] })).graph.nodes.length).toBe(13);
+  expect((await documents.get({ path, edits: [] }, context)).graph.nodes.length).toBe(13);
 });
 
 test("trained weights are an edit; weights of another model are refused by name", async () => {
@@ -79,10 +80,10 @@ test("trained weights are an edit; weights of another model are refused by name"
   await copyFile(MODEL, trained);
   const weights = (path: string): Edit => ({ kind: "weights", path, label: "Apply weights" });
   const documents = new Documents();
-  const same = await documents.get({ path: MODEL, edits: [weights(trained)] });
+  const same = await documents.get({ path: MODEL, edits: [weights(trained)] }, context);
   expect(encodeModel(same.graph)).toEqual(encodeModel(same.original));
   const other = weights(join(SAMPLES, "digits-mlp.onnx"));
-  await expect(documents.get({ path: MODEL, edits: [other] })).rejects.toThrow(
+  await expect(documents.get({ path: MODEL, edits: [other] }, context)).rejects.toThrow(
     /digits-mlp\.onnx: (has no weights for|fc\d\.)/,
   );
 });

@@ -1,0 +1,15 @@
+import { InputError } from "../graph/input-error.ts";
+import type { Analysis } from "./analysis.ts";
+
+/** Every analysis, in the order in which menus show them. */
+export const ANALYSES: readonly Analysis[] = [];
+
+/** @throws InputError with the known ids. */
+export function findAnalysis(id: string): Analysis {
+  const analysis = ANALYSES.find((each) => each.id === id);
+  if (analysis === undefined) {
+    const known = ANALYSES.map((each) => each.id).join(", ");
+    throw new InputError(`analysis ${id} does not exist; the analyses are: ${known}`);
+  }
+  return analysis;
+}

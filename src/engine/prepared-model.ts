@@ -1,0 +1,46 @@
+import { openDataset } from "../data/open-dataset.ts";
+import { splitSamples } from "../data/split.ts";
+import type { Graph } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
+import { checkedOptions, needsData } from "../passes/options.ts";
+import { findPass } from "../passes/registry.ts";
+import type { TrainingConfig } from "../protocol/training.ts";
+import { targetKind } from "../training/losses.ts";
+import type { RequestContext } from "./context.ts";
+import { sampleRuns } from "./sample-runs.ts";
+
+/**
+ * The model after the passes that a run's options put before training, such as the insertion of
+ * BatchNorm. Those that measure do so on the training part of the data alone.
+ *
+ * @throws InputError where a pass finds no place: a run without the technique it is named after
+ *   would mislead.
+ */
+export async function preparedModel(
+  graph: Graph,
+  config: TrainingConfig,
+  context: RequestContext,
+): Promise<Graph> {
+  let prepared = graph;
+  for (const step of config.passes) {
+    const pass = findPass(step.pass);
+    const options = checkedOptions(pass, step.options);
+    const measure = pass.applyOnData;
+    const result =
+      measure !== undefined && needsData(pass, options)
+        ? await measure(prepared, step.sites, options, await trainingPart(config, context))
+        : pass.apply(prepared, step.sites, options);
+    if (result.applied.length === 0) {
+      const reason = result.skipped[0]?.reason ?? "The model has no place for it.";
+      throw new InputError(`passes: ${pass.id} changes nothing. ${reason}`);
+    }
+    prepared = result.graph;
+  }
+  return prepared;
+}
+
+async function trainingPart(config: TrainingConfig, context: RequestContext) {
+  const dataset = await openDataset(config.data, targetKind(config.loss));
+  const { train } = splitSamples(dataset, config.split, config.seed);
+  return sampleRuns(dataset, train, context);
+}

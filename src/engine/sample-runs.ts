@@ -1,0 +1,45 @@
+import type { Dataset } from "../data/dataset.ts";
+import { openDataset } from "../data/open-dataset.ts";
+import type { SampleRuns } from "../passes/sample-runs.ts";
+import { loadRuntime } from "../runtime/onnx-runtime.ts";
+import { runSamples } from "../training/run-samples.ts";
+import { asFloat32 } from "../training/watched-values.ts";
+import type { RequestContext } from "./context.ts";
+
+/** The data that a request names, for passes and analyses to measure on. */
+export async function openSampleRuns(data: string, context: RequestContext): Promise<SampleRuns> {
+  return sampleRuns(await openDataset(data), undefined, context);
+}
+
+/** @param rows the samples to measure on; all when undefined. */
+export function sampleRuns(
+  dataset: Dataset,
+  rows: Int32Array | undefined,
+  context: RequestContext,
+): SampleRuns {
+  const labels = dataset.targets?.kind === "classes" ? dataset.targets.labels : undefined;
+  return {
+    name: dataset.name,
+    count: rows?.length ?? dataset.count,
+    run: async (graph, values, visit) => {
+      const runtime = await loadRuntime();
+      const onProgress = (fraction: number) => context.progress({ message: "Measuring", fraction });
+      const chosen = rows === undefined ? {} : { rows };
+      const options = { graph, dataset, ...chosen, values, runtime, onProgress };
+      await runSamples({ ...options, signal: context.signal }, (batch) =>
+        visit({
+          count: batch.rows.length,
+          values: new Map(
+            [...batch.values].map(([name, value]) => [
+              name,
+              { dims: value.dims, data: asFloat32(name, value) },
+            ]),
+          ),
+          ...(labels === undefined
+            ? {}
+            : { labels: batch.rows.map((row) => labels[row] as number) }),
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { create } from "@bufbuild/protobuf";
+import { StringStringEntryProtoSchema } from "onnx-buf";
+import { changeNode } from "./edit.ts";
+import type { Node } from "./graph.ts";
+
+/**
+ * What a node stands for in training, beyond what its operator says: at inference it is the plain
+ * operator that every runtime knows, while training it does more (a Sub with the running mean
+ * subtracts the batch's mean instead). It is kept in the node's metadata, which ONNX provides for
+ * such notes and runtimes pass over.
+ */
+export type NodeRole = "mean-only-batch-norm" | "whitening" | "variational-dropout";
+
+const ROLE_KEY = "normlens.role";
+
+/** The text of the note; anything may stand in a file. */
+export function nodeRole(node: Node): string | undefined {
+  return node.metadataProps.find(({ key }) => key === ROLE_KEY)?.value;
+}
+
+export function withRole(node: Node, role: NodeRole): Node {
+  const others = node.metadataProps.filter(({ key }) => key !== ROLE_KEY);
+  const note = create(StringStringEntryProtoSchema, { key: ROLE_KEY, value: role });
+  return changeNode(node, { metadataProps: [...others, note] });
+}

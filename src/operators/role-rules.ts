@@ -1,0 +1,23 @@
+import type { Node } from "../graph/graph.ts";
+import { type NodeRole, nodeRole } from "../graph/node-role.ts";
+import type { OperatorRule } from "./operator.ts";
+import { operatorRule } from "./table.ts";
+
+/** What nodes of a role do while training; their shapes are those of their operator. */
+export interface RoleRule extends Required<Pick<OperatorRule, "trainingForward" | "gradient">> {
+  readonly role: NodeRole;
+  /** The operator that the role is written as; a note on another is passed over. */
+  readonly opType: string;
+}
+
+/** Every role; one a file. */
+const rules: readonly RoleRule[] = [];
+
+const table = new Map<string, RoleRule>(rules.map((rule) => [rule.role, rule]));
+
+/** The rule that training follows for a node: its role's, or its operator's. */
+export function trainingRule(node: Node): OperatorRule | undefined {
+  const rule = operatorRule(node.domain, node.opType);
+  const role = table.get(nodeRole(node) ?? "");
+  return rule === undefined || role?.opType !== node.opType ? rule : { ...rule, ...role };
+}

@@ -1,0 +1,29 @@
+import type { Graph } from "../graph/graph.ts";
+
+/** Values of one batch of samples, in inference mode. */
+export interface ValueBatch {
+  /** Number of samples. */
+  readonly count: number;
+  /** float32, row-major; the first dimension is the batch where the value has one. */
+  readonly values: ReadonlyMap<
+    string,
+    { readonly dims: readonly number[]; readonly data: Float32Array }
+  >;
+  /** The class of each sample, where the data has classes. */
+  readonly labels?: Int32Array;
+}
+
+/** How passes and analyses measure a model on data; the engine provides it. */
+export interface SampleRuns {
+  /** What people call the data. */
+  readonly name: string;
+  /** Number of samples. */
+  readonly count: number;
+  /**
+   * Runs all samples through a graph, in inference mode and in the data's order, and hands over the
+   * given values batch by batch. The arrays are the visitor's only until it returns.
+   *
+   * @throws InputError when the data does not fit the model.
+   */
+  run(graph: Graph, values: readonly string[], visit: (batch: ValueBatch) => void): Promise<void>;
+}

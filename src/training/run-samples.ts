@@ -1,0 +1,65 @@
+import { setImmediate } from "node:timers/promises";
+import { allocateBatch, fillBatch } from "../data/batches.ts";
+import { type Dataset, withSampleShape } from "../data/dataset.ts";
+import { encodeModel } from "../formats/onnx/write.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Runtime, RuntimeTensor } from "../runtime/runtime.ts";
+import { firstRows } from "./evaluate.ts";
+import { inferencePart, sampleInput } from "./forward-part.ts";
+
+export interface SampleRunOptions {
+  readonly graph: Graph;
+  readonly dataset: Dataset;
+  /** Samples to run, in this order; all in the data's order when left out. */
+  readonly rows?: Int32Array;
+  readonly values: readonly string[];
+  readonly runtime: Runtime;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (fraction: number) => void;
+}
+
+/** One batch: the values by name, and the samples they are of. */
+export interface SampleBatch {
+  readonly values: ReadonlyMap<string, RuntimeTensor>;
+  readonly rows: Int32Array;
+}
+
+const LARGEST_BATCH = 64;
+
+/**
+ * Runs samples through a model in inference mode, batch by batch.
+ *
+ * @throws InputError when the data does not fit the model's input.
+ */
+export async function runSamples(
+  options: SampleRunOptions,
+  visit: (batch: SampleBatch) => void,
+): Promise<void> {
+  const { graph, runtime, values } = options;
+  const input = sampleInput(graph);
+  const dataset = withSampleShape(options.dataset, input.sampleShape, input.name);
+  const rows = options.rows ?? Int32Array.from({ length: dataset.count }, (_, row) => row);
+  const size = input.batchSize ?? Math.min(LARGEST_BATCH, rows.length);
+  const session = await runtime.createSession(encodeModel(inferencePart(graph, values)));
+  try {
+    for (let start = 0; start < rows.length; start += size) {
+      options.signal?.throwIfAborted();
+      const count = Math.min(size, rows.length - start);
+      const batch = allocateBatch(dataset, input.batchSize ?? count);
+      fillBatch(batch, dataset, rows, start);
+      const dims = [batch.size, ...dataset.sampleShape];
+      const feeds = { [input.name]: { type: "float32" as const, dims, data: batch.features } };
+      const results = Object.entries(await session.run(feeds, values));
+      visit({
+        values: new Map(
+          results.map(([name, value]) => [name, firstRows(value, batch.size, count)]),
+        ),
+        rows: rows.subarray(start, start + count),
+      });
+      options.onProgress?.((start + count) / rows.length);
+      await setImmediate();
+    }
+  } finally {
+    await session.release();
+  }
+}
