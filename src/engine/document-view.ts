@@ -2,9 +2,9 @@ import { basename } from "node:path";
 import { isFloatingPoint } from "../graph/data-type.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { inferShapes } from "../operators/infer-shapes.ts";
 import type { ValueType } from "../operators/operator.ts";
 import { siteId } from "../passes/pass.ts";
+import { valueTypes } from "../passes/value-types.ts";
 import type { DocumentView, NodeRow, RuntimeReport } from "../protocol/engine.ts";
 import type { OpenDocument } from "./documents.ts";
 import { modelReport } from "./model-report.ts";
@@ -25,7 +25,7 @@ export function documentView(
 }
 
 function nodeRows({ original, graph }: OpenDocument): NodeRow[] {
-  const types = inferShapes(graph);
+  const types = valueTypes(graph);
   const known = new Set(original.nodes);
   return graph.nodes.map((node, index) => ({
     index,

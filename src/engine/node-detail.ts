@@ -7,18 +7,18 @@ import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
-import { inferShapes } from "../operators/infer-shapes.ts";
 import {
   affineForm,
   isBatchNormalization,
   readBatchNormalization,
 } from "../passes/batch-normalization.ts";
+import { findings } from "../passes/findings.ts";
 import { siteId } from "../passes/pass.ts";
 import { isRefusal } from "../passes/refusal.ts";
+import { valueTypes } from "../passes/value-types.ts";
 import type { NodeDetail, ParameterDetail } from "../protocol/engine.ts";
 import { valueStatistics } from "../statistics/value-statistics.ts";
 import { shapeText } from "./document-view.ts";
-import { modelReport } from "./model-report.ts";
 import { parameterRole } from "./parameter-roles.ts";
 
 /** Statistics of a larger tensor would keep the page waiting; exported CNN layers are well below. */
@@ -47,12 +47,12 @@ export function nodeDetail(graph: Graph, position: number): NodeDetail {
     })),
     parameters: parameters(graph, node),
     ...(affine === undefined ? {} : { affine }),
-    findings: modelReport(graph).findings.filter((finding) => finding.node === name),
+    findings: findings(graph).filter((finding) => finding.node === name),
   };
 }
 
 function connections(graph: Graph, node: Node) {
-  const types = inferShapes(graph);
+  const types = valueTypes(graph);
   const index = indexOf(graph);
   const shape = (value: string) => shapeText(types.get(value));
   const from = (value: string) => {

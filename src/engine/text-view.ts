@@ -1,11 +1,12 @@
 import { basename } from "node:path";
 import { dataTypeName } from "../graph/data-type.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { inferShapes } from "../operators/infer-shapes.ts";
+import { findings } from "../passes/findings.ts";
 import { siteId } from "../passes/pass.ts";
+import { valueTypes } from "../passes/value-types.ts";
 import type { TextView } from "../protocol/engine.ts";
 import { shapeText } from "./document-view.ts";
-import { modelReport, valueReport } from "./model-report.ts";
+import { valueReport } from "./model-report.ts";
 import { attributeText } from "./node-detail.ts";
 
 type Symbols = TextView["symbols"][number];
@@ -34,7 +35,7 @@ export function textView(path: string, graph: Graph): TextView {
     foldings.push({ start: weightsStart, end: lines.length - 1 });
   const bodyStart = lines.length;
   lines.push("{");
-  const types = inferShapes(graph);
+  const types = valueTypes(graph);
   for (const node of graph.nodes) {
     const line = lines.length;
     writeNode(lines, node, shapeText(types.get(node.output[0] ?? "")));
@@ -51,7 +52,7 @@ export function textView(path: string, graph: Graph): TextView {
 
 function placed(graph: Graph, places: ReadonlyMap<string, Place>): TextView["findings"] {
   const top: Place = { line: 0, startColumn: 0, endColumn: 0 };
-  return modelReport(graph).findings.map((finding) => ({
+  return findings(graph).map((finding) => ({
     ...finding,
     ...(places.get(finding.node) ?? top),
   }));

@@ -1,5 +1,6 @@
 import type { GraphProto } from "onnx-buf";
 import type { Graph, Immutable, Node } from "./graph.ts";
+import { keptWithGraph } from "./kept-with-graph.ts";
 
 /** A subgraph that an attribute of a node holds: an If branch, a Loop or Scan body. */
 export type Body = Immutable<GraphProto>;
@@ -31,17 +32,8 @@ export interface GraphIndex {
   position(node: Node): number;
 }
 
-const indexes = new WeakMap<Graph, GraphIndex>();
-
-/** The index of a graph. Graphs are immutable, so it is computed once and kept with the graph. */
-export function indexOf(graph: Graph): GraphIndex {
-  let index = indexes.get(graph);
-  if (index === undefined) {
-    index = buildIndex(graph);
-    indexes.set(graph, index);
-  }
-  return index;
-}
+/** The index of a graph. */
+export const indexOf = keptWithGraph(buildIndex);
 
 function buildIndex(graph: Graph): GraphIndex {
   const producers = new Map<string, Node>();

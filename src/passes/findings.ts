@@ -1,4 +1,5 @@
 import type { Graph, Node } from "../graph/graph.ts";
+import { keptWithGraph } from "../graph/kept-with-graph.ts";
 import type { Finding } from "../protocol/reports.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { isBatchNormalization, numericProblem, readParameters } from "./batch-normalization.ts";
@@ -11,11 +12,14 @@ import { unusedParameters } from "./unused-parameters.ts";
 
 /**
  * Every remark on a model: sites of passes, and rules without a fix. Reads the short per-channel
- * vectors of normalizations and no large weight.
+ * vectors of normalizations and no large weight; once a graph, as the page asks again with every
+ * node that is selected.
  */
-export function findings(graph: Graph): Finding[] {
-  return [...foldFindings(graph), ...numericsFindings(graph), ...unusedParameters(graph)];
-}
+export const findings = keptWithGraph((graph): readonly Finding[] => [
+  ...foldFindings(graph),
+  ...numericsFindings(graph),
+  ...unusedParameters(graph),
+]);
 
 /**
  * One remark a BatchNorm: how it folds, or why not and what can be done instead. Arithmetic is

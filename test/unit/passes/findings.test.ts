@@ -18,6 +18,12 @@ function withParameter(name: string, values: readonly number[]): Graph {
 }
 
 describe("findings", () => {
+  test("are computed once a graph", () => {
+    const graph = convModel(randomConfiguration(2));
+    expect(findings(graph)).toBe(findings(graph));
+    expect(findings({ ...graph })).not.toBe(findings(graph));
+  });
+
   test("a BatchNorm that folds is offered with its fix", () => {
     expect(findings(convModel(randomConfiguration(2)))).toEqual([
       {
