@@ -6,6 +6,7 @@ import { indexOf } from "./index.ts";
 import { messageTensor } from "./message-tensor.ts";
 import { readFloat64, readNumbers, roundedTensor } from "./numbers.ts";
 import { elementCount, float32Tensor, int64Tensor, type Tensor } from "./tensor.ts";
+import { transposeBytes } from "./transpose-bytes.ts";
 
 /** Chains longer than this are refused: a cycle, or a file made to be slow. */
 const LONGEST_CHAIN = 64;
@@ -47,6 +48,7 @@ type Carrier = (graph: Graph, node: Node, tensor: Tensor) => Tensor | undefined;
 
 const CARRIERS: Readonly<Record<string, Carrier>> = {
   Identity: (_graph, _node, tensor) => tensor,
+  Transpose: (_graph, node, tensor) => transposed(node, tensor),
   Cast: (_graph, node, tensor) => castTensor(tensor, intAttribute(node, "to", 0)),
   Reshape: (graph, node, tensor) => {
     const target = shortList(graph, node, 1, "shape");
@@ -69,6 +71,23 @@ const CARRIERS: Readonly<Record<string, Carrier>> = {
     );
   },
 };
+
+/** The tensor with its axes in another order, moved when the data is read. */
+function transposed(node: Node, tensor: Tensor): Tensor | undefined {
+  const rank = tensor.dims.length;
+  const order = intsAttribute(node, "perm") ?? tensor.dims.map((_, axis) => rank - 1 - axis);
+  const bits = elementBits(tensor.dataType);
+  const valid = order.length === rank && new Set(order).size === rank;
+  if (!valid || bits === undefined || bits % 8 !== 0) return undefined;
+  const dims = order.map((axis) => tensor.dims[axis]);
+  if (!dims.every((size) => size !== undefined)) return undefined;
+  const read = () => transposeBytes(tensor.data.read(), tensor.dims, order, bits / 8);
+  return {
+    ...tensor,
+    dims,
+    data: { encoding: "memory", byteLength: tensor.data.byteLength, read },
+  };
+}
 
 /** Applies the nodes between a stored tensor and its reader, the last pushed first. */
 function carried(

@@ -14,6 +14,7 @@ const CARRIERS: ReadonlySet<string> = new Set([
   "Reshape",
   "Squeeze",
   "Unsqueeze",
+  "Transpose",
 ]);
 
 /**

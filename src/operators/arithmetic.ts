@@ -1,3 +1,4 @@
+import { intAttribute } from "../graph/attributes.ts";
 import type { Dimension, GraphBuilder } from "../graph/builder.ts";
 import { readNumbers } from "../graph/numbers.ts";
 import { asFloat, multiply, negate, scale } from "./emit.ts";
@@ -54,6 +55,13 @@ function elementwise(apply: (a: Dimension, b: Dimension) => Dimension): ElementR
     return Array.from({ length }, (_, index) => apply(at(left, index), at(right, index)));
   };
 }
+
+/** Of whole numbers: the sign of the divisor, or with fmod = 1 that of the dividend. */
+const moduloElements: ElementRule = (context) => {
+  const fmod = intAttribute(context.node, "fmod", 0) === 1;
+  const modulo = (a: number, b: number) => (fmod ? a % b : a - b * Math.floor(a / b));
+  return elementwise(onNumbers(modulo))(context);
+};
 
 const onNumbers =
   (apply: (a: number, b: number) => number) =>
@@ -152,7 +160,8 @@ export const arithmeticRules: readonly OperatorRule[] = [
   },
   { opType: "Sum", inferShapes: broadcastRule(), gradient: sumGradient },
   { opType: "Mean", inferShapes: broadcastRule(), gradient: sumGradient },
-  ...["Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"].map((opType) => ({
+  { opType: "Mod", inferShapes: broadcastRule(), inferElements: moduloElements },
+  ...["BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"].map((opType) => ({
     opType,
     inferShapes: broadcastRule(),
   })),
