@@ -1,9 +1,9 @@
+import { findings } from "../findings/registry.ts";
 import { modelChunks, totalBytes } from "../formats/onnx/chunks.ts";
 import { onnxSource } from "../formats/onnx/source.ts";
 import { dataTypeName, isFloatingPoint } from "../graph/data-type.ts";
 import { type Graph, requiredInputs, standardOpset, type ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { findings } from "../passes/findings.ts";
 import type { GraphCount, ModelReport, ValueReport } from "../protocol/reports.ts";
 
 /** The summary that `inspect` prints and the model page's header shows. */

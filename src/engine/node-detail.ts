@@ -1,4 +1,5 @@
 import { AttributeProto_AttributeType as Kind } from "onnx-buf";
+import { findings } from "../findings/registry.ts";
 import type { Attribute } from "../graph/attributes.ts";
 import { constantValue } from "../graph/constants.ts";
 import { dataTypeName, isFloatingPoint } from "../graph/data-type.ts";
@@ -12,7 +13,6 @@ import {
   isBatchNormalization,
   readBatchNormalization,
 } from "../passes/batch-normalization.ts";
-import { findings } from "../passes/findings.ts";
 import { siteId } from "../passes/pass.ts";
 import { isRefusal } from "../passes/refusal.ts";
 import { valueTypes } from "../passes/value-types.ts";

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
+import { findings } from "../findings/registry.ts";
 import { dataTypeName } from "../graph/data-type.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { findings } from "../passes/findings.ts";
 import { siteId } from "../passes/pass.ts";
 import { valueTypes } from "../passes/value-types.ts";
 import type { TextView } from "../protocol/engine.ts";

@@ -32,6 +32,8 @@ export interface Finding {
   readonly fix?: { readonly title: string; readonly pass: string; readonly site: string };
   /** Why there is no fix, in one sentence. */
   readonly reason?: string;
+  /** Where the documentation says more, for example "docs/techniques/findings.md#dropout-training-mode". */
+  readonly help?: string;
 }
 
 export interface ModelReport {

@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { FunctionProtoSchema, type NodeProto } from "onnx-buf";
 import { expect, test } from "vitest";
+import { findings } from "../../../src/findings/registry.ts";
 import { parseModel } from "../../../src/formats/onnx/read.ts";
 import { encodeModel } from "../../../src/formats/onnx/write.ts";
 import { GraphBuilder, makeNode, makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
-import { findings } from "../../../src/passes/findings.ts";
 import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
 
 /** A model that calls a function of its own, "Block", which normalizes. */

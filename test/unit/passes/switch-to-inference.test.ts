@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { verify } from "../../../src/graph/verify.ts";
-import { findings } from "../../../src/passes/findings.ts";
 import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
 import { switchToInference } from "../../../src/passes/switch-to-inference.ts";
 
@@ -37,15 +36,5 @@ describe("switch-to-inference", () => {
 
   test("a BatchNorm at inference is no site", async () => {
     expect(switchToInference.find(await fixture("conv2d-bn"), {})).toEqual([]);
-  });
-
-  test("the remark on a BatchNorm that trains offers it", async () => {
-    const [remark] = findings(await fixture("training-mode"));
-    expect(remark?.reason).toContain("switch it to inference first");
-    expect(remark?.fix).toEqual({
-      title: "Switch bn to inference",
-      pass: "switch-to-inference",
-      site: "bn",
-    });
   });
 });

@@ -1,10 +1,10 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { findings } from "../../../src/findings/registry.ts";
 import { parseModel, readModel } from "../../../src/formats/onnx/read.ts";
 import { encodeModel, saveModel } from "../../../src/formats/onnx/write.ts";
 import { InputError } from "../../../src/graph/input-error.ts";
-import { findings } from "../../../src/passes/findings.ts";
 import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
 import { modelWithNodes, nestedModel } from "../../support/hostile-models.ts";
 import { writeLargeModel } from "../../support/large-model.ts";

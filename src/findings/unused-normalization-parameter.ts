@@ -2,6 +2,7 @@ import { isFloatingPoint } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import type { Finding } from "../protocol/reports.ts";
+import type { FindingRule } from "./finding-rule.ts";
 
 /** How frameworks name the parameters of a normalization. */
 const NORMALIZATION_NAME =
@@ -11,7 +12,12 @@ const NORMALIZATION_NAME =
  * Parameters of a normalization that nobody reads: an exporter or another tool folded it and left
  * its numbers in the file.
  */
-export function unusedParameters(graph: Graph): Finding[] {
+export const unusedNormalizationParameter: FindingRule = {
+  id: "unused-normalization-parameter",
+  find: unusedParameters,
+};
+
+function unusedParameters(graph: Graph): Finding[] {
   const index = indexOf(graph);
   const findings: Finding[] = [];
   for (const [name, tensor] of graph.initializers) {
@@ -23,6 +29,7 @@ export function unusedParameters(graph: Graph): Finding[] {
       severity: "information",
       node: name,
       message: `The normalization parameter ${name} (${tensor.dims[0]} numbers) is read by nobody.`,
+      help: "docs/techniques/findings.md#unused-normalization-parameter",
     });
   }
   return findings;
