@@ -42,7 +42,7 @@ export const addTrain: AddCommand = (program) => {
         display === undefined ? printJson(event) : display.show(event);
       const context = commandContext();
       await train({
-        graph: await preparedModel(await readModel(model), config, context),
+        ...(await preparedModel(await readModel(model), config, context)),
         modelName: model,
         config,
         runsFolder: resolve(options.runs),

@@ -80,7 +80,7 @@ export function engineMethods(): Methods {
     train: async (params, context) => {
       const { graph } = await documents.get(params, context);
       return train({
-        graph: await preparedModel(graph, params.config, context),
+        ...(await preparedModel(graph, params.config, context)),
         modelName: params.path,
         config: params.config,
         runsFolder: params.runs,

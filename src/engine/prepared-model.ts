@@ -5,13 +5,20 @@ import { InputError } from "../graph/input-error.ts";
 import { checkedOptions, needsData } from "../passes/options.ts";
 import { findPass } from "../passes/registry.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
+import { checkConfig } from "../training/config.ts";
+import { withFreshWeights } from "../training/fresh-model.ts";
 import { targetKind } from "../training/losses.ts";
+import type { TrainOptions } from "../training/train.ts";
 import type { RequestContext } from "./context.ts";
 import { sampleRuns } from "./sample-runs.ts";
 
+/** A model to train, and whether its weights are those to start from. */
+export type PreparedModel = Pick<TrainOptions, "graph" | "prepared">;
+
 /**
  * The model after the passes that a run's options put before training, such as the insertion of
- * BatchNorm. Those that measure do so on the training part of the data alone.
+ * BatchNorm. Where training starts from fresh weights, so do the passes: a data-dependent start
+ * would be lost otherwise. Passes that measure do so on the training part of the data alone.
  *
  * @throws InputError where a pass finds no place: a run without the technique it is named after
  *   would mislead.
@@ -20,8 +27,10 @@ export async function preparedModel(
   graph: Graph,
   config: TrainingConfig,
   context: RequestContext,
-): Promise<Graph> {
-  let prepared = graph;
+): Promise<PreparedModel> {
+  if (config.passes.length === 0) return { graph, prepared: false };
+  checkConfig(config);
+  let prepared = config.weights === "fresh" ? withFreshWeights(graph, config.seed) : graph;
   for (const step of config.passes) {
     const pass = findPass(step.pass);
     const options = checkedOptions(pass, step.options);
@@ -36,7 +45,7 @@ export async function preparedModel(
     }
     prepared = result.graph;
   }
-  return prepared;
+  return { graph: prepared, prepared: true };
 }
 
 async function trainingPart(config: TrainingConfig, context: RequestContext) {

@@ -32,6 +32,11 @@ export interface TrainOptions {
   /** The model's path or name, for the start event and the run folder's name. */
   readonly modelName: string;
   readonly config: TrainingConfig;
+  /**
+   * The graph holds the weights to start from, whatever config.weights says: the run's passes have
+   * been applied to fresh ones already.
+   */
+  readonly prepared: boolean;
   /** Folder that gets the run folder. */
   readonly runsFolder: string;
   /** Where the best model goes besides the run folder. */
@@ -65,7 +70,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const data = await openDataset(config.data, targetKind(config.loss));
   const plan = planTraining(options.graph, data, config);
   const stepGraph = buildStepGraph(stepOptions(plan, config));
-  const initial = startingWeights(plan, stepGraph, config);
+  const fresh = config.weights === "fresh" && !options.prepared;
+  const initial = startingWeights(plan, stepGraph, fresh ? config.seed : undefined);
   const step = await StepSession.create(runtime, stepGraph, { config, initial });
   try {
     const evaluator = await Evaluator.create(runtime, {
@@ -103,16 +109,20 @@ function evaluationOptions(plan: TrainingPlan, config: TrainingConfig) {
   };
 }
 
-/** Parameters and running statistics at the first step. */
-function startingWeights(plan: TrainingPlan, step: StepGraph, config: TrainingConfig): Weights {
+/**
+ * Parameters and running statistics at the first step.
+ *
+ * @param seed of fresh ones; the file's when undefined.
+ */
+function startingWeights(plan: TrainingPlan, step: StepGraph, seed: number | undefined): Weights {
   const named = (kind: StateTensor["kind"]) =>
     initialValues(
       plan.graph,
       step.state.filter((tensor) => tensor.kind === kind).map((tensor) => tensor.name),
     );
   const [parameters, states] = [named("parameter"), named("state")];
-  if (config.weights === "keep") return new Map([...parameters, ...states]);
-  const fresh = freshParameters(plan.graph, plan.parameters, config.seed);
+  if (seed === undefined) return new Map([...parameters, ...states]);
+  const fresh = freshParameters(plan.graph, plan.parameters, seed);
   return new Map([...parameters, ...fresh, ...freshStates(plan.graph, states)]);
 }
 

@@ -27,6 +27,7 @@ export async function runTraining(graph: Graph, part: object, changes: Partial<T
   const result = await train({
     graph,
     modelName: "models/a model.onnx",
+    prepared: false,
     config,
     runsFolder,
     runtime: await loadRuntime(),

@@ -9,7 +9,7 @@ const noise = [
   /Aborted onWillSaveTextDocument-event/,
   // VS Code cancels a backup of its own when an undo makes the document clean again; the stack tells
   // it from a cancellation that something of ours should have caught.
-  /Canceled: Canceled\n[^]* at \S+\.cancelBackupOperation \(/,
+  /Canceled: Canceled\n[\s\S]* at \S+\.cancelBackupOperation \(/,
 ];
 
 /** A list that grows with the errors of the window, the extension host and the pages. */

@@ -1,0 +1,31 @@
+import { DataType } from "../graph/data-type.ts";
+import type { Graph } from "../graph/graph.ts";
+import { freshParameters, freshStates } from "./initialize.ts";
+import { initialValues, trainableParameters } from "./parameters.ts";
+import { trainedModel } from "./trained-model.ts";
+
+/** The positions of a BatchNormalization's running mean and variance among its inputs. */
+const RUNNING_STATISTICS = [3, 4] as const;
+
+/**
+ * The model with fresh weights and running statistics, the same that a run with this seed starts
+ * from. Parameters that are not float32 stay; training refuses them by name.
+ */
+export function withFreshWeights(graph: Graph, seed: number): Graph {
+  const parameters = trainableParameters(graph).filter(({ name }) => isFloat32(graph, name));
+  const statistics = graph.nodes
+    .filter((node) => node.opType === "BatchNormalization")
+    .flatMap((node) => RUNNING_STATISTICS.map((input) => node.input[input] ?? ""))
+    .filter((name) => isFloat32(graph, name));
+  return trainedModel(
+    graph,
+    new Map([
+      ...freshStates(graph, initialValues(graph, new Set(statistics))),
+      ...freshParameters(graph, parameters, seed),
+    ]),
+  );
+}
+
+function isFloat32(graph: Graph, name: string): boolean {
+  return graph.initializers.get(name)?.dataType === DataType.FLOAT;
+}
