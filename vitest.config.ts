@@ -20,6 +20,9 @@ export default defineConfig({
           globalSetup: "test/vscode/harness/global-setup.ts",
           // One window at a time: two would compete for the focus and for the processor.
           fileParallelism: false,
+          // VS Code, Chromium and training share the cores of a small machine: a step can time out
+          // there for no reason of ours. What fails twice in new windows is broken.
+          retry: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

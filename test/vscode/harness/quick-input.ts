@@ -36,9 +36,9 @@ export class QuickInput {
   async open(text: string): Promise<void> {
     await until("quick input", undefined, async () => {
       await this.page.keyboard.press(text.startsWith(">") ? "F1" : "Control+P");
-      return (await succeeds(this.box.waitFor({ timeout: 2000 }))) || undefined;
+      // A webview that takes the focus also closes the box, between seeing it and typing.
+      return (await succeeds(this.box.fill(text, { timeout: 2000 }))) || undefined;
     });
-    await this.box.fill(text);
   }
 }
 
