@@ -15,6 +15,10 @@ export type ToModelPage =
   | { readonly type: "busy"; readonly message: string; readonly fraction?: number }
   | { readonly type: "idle" }
   | { readonly type: "problem"; readonly message: string }
+  /** What was done, or why nothing was; not an error. */
+  | { readonly type: "notice"; readonly message: string }
+  /** The last change was undone, or another one came after it: what was said of it holds no more. */
+  | { readonly type: "outdated" }
   /** Moves the selection, for example from the text view or the outline. */
   | { readonly type: "reveal"; readonly node: string };
 

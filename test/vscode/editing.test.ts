@@ -46,6 +46,8 @@ test("folding is previewed, proven, undone, redone and saved", async ({ openWork
 
   await page.locator("normlens-change-view vscode-button", { hasText: "Undo" }).click();
   await seesNodes(page, 13);
+  await page.locator("normlens-status-line .text", { hasText: /^13 nodes/ }).waitFor();
+  expect(await page.locator("normlens-change-view").count()).toBe(0);
   await seesDirty(workbench, name, false);
   await workbench.runCommand("Redo");
   await seesNodes(page, 10);

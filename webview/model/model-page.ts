@@ -68,7 +68,7 @@ export class ModelPage extends LitElement {
       this.#host.send({ type: "saveFile", ...detail }),
     );
     this.addEventListener("notice", ({ detail }) => {
-      this.page = { ...this.page, status: { text: detail, problem: false } };
+      this.page = receive(this.page, { type: "notice", message: detail });
     });
   }
 

@@ -72,6 +72,10 @@ export function receive(state: ModelPageState, message: ToModelPage): ModelPageS
       return idle(state);
     case "problem":
       return { ...idle(state), status: { text: message.message, problem: true } };
+    case "notice":
+      return { ...state, status: { text: message.message, problem: false } };
+    case "outdated":
+      return { ...closeChange(state), status: EMPTY_PAGE.status };
     case "reveal":
       return state;
   }

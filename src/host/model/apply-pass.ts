@@ -32,7 +32,9 @@ export async function applyPass(
     options.token,
   );
   if (report.applied.length === 0) {
-    void vscode.window.showInformationMessage(nothingDone(report));
+    const reason = nothingDone(report);
+    document.show({ type: "notice", message: reason });
+    void vscode.window.showInformationMessage(reason);
     return;
   }
   await document.add(editOf(selection, report));

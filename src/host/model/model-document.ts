@@ -163,6 +163,7 @@ export class ModelDocument implements vscode.CustomDocument {
       }
       this.#edits = edits;
       await this.refresh();
+      this.show({ type: "outdated" });
     };
     this.#edited.fire({ label, undo: () => set(before), redo: () => set(after) });
   }
@@ -203,6 +204,7 @@ export class ModelDocument implements vscode.CustomDocument {
     if (sameFile(await fingerprintOf(this.uri), this.#file)) this.#edits = this.#saved;
     else await this.#startAgain();
     await this.refresh();
+    this.show({ type: "outdated" });
   }
 
   /** True when another program wrote the file since it was read or saved here. */

@@ -121,7 +121,10 @@ class ModelPage {
 
   async #saveFile(suggestedName: string, content: ArrayBuffer): Promise<void> {
     try {
-      await saveBytes(this.#document.uri, suggestedName, content);
+      const target = await saveBytes(this.#document.uri, suggestedName, content);
+      if (target === undefined) return;
+      const message = vscode.l10n.t("Saved {0}.", basename(target.path));
+      this.post({ type: "notice", message });
     } catch (error) {
       this.post({ type: "problem", message: sentenceOf(error) });
     }

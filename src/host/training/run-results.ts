@@ -60,7 +60,13 @@ export class RunResults {
         : vscode.l10n.t("Use trained weights of epoch {0}", stop.bestEpoch);
     await document.add({ kind: "weights", path: bestOf(run), label });
     if (document.state.kind === "failed") throw new Error(document.state.message);
-    return vscode.l10n.t("{0} has the trained weights now; save it to keep them.", nameOf(run));
+    const sentence = vscode.l10n.t(
+      "{0} has the trained weights now; save it to keep them.",
+      nameOf(run),
+    );
+    document.show({ type: "outdated" });
+    document.show({ type: "notice", message: sentence });
+    return sentence;
   }
 
   async exportReport(run: TrainingRun): Promise<string | undefined> {

@@ -89,6 +89,22 @@ test("messages make the page's state", () => {
   expect(problem.status).toEqual({ text: "Full disk.", problem: true });
 });
 
+test("what was said of a change goes with it, and a notice is no problem", () => {
+  const ready = receive(EMPTY_PAGE, { type: "document", view, dirty: true });
+  const applied = receive(ready, {
+    type: "applied",
+    sentence: "Folded.",
+    report: passReport(true),
+  });
+  const undone = receive(applied, { type: "outdated" });
+  expect(undone).not.toHaveProperty("change");
+  expect(undone.status.text).toBe("");
+  const working = receive(undone, { type: "busy", message: "Folding" });
+  const saved = receive(working, { type: "notice", message: "Saved scale.csv." });
+  expect(saved).toMatchObject({ busy: { message: "Folding" } });
+  expect(saved.status).toEqual({ text: "Saved scale.csv.", problem: false });
+});
+
 test("the selection follows a folded node into what took it up", () => {
   const change = {
     kind: "applied",

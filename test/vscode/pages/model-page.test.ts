@@ -166,6 +166,11 @@ describe("the model page", () => {
     expect(await accessibilityViolations(page)).toEqual([]);
     await page.getByRole("button", { name: "Undo" }).click();
     expect((await sent()).at(-1)).toEqual({ type: "undo" });
+    await send({ type: "outdated" });
+    expect(await page.getByRole("alert").count()).toBe(0);
+    expect(await page.getByRole("status").textContent()).toMatch(/^5,000 nodes/);
+    await send({ type: "notice", message: "Saved scale.csv." });
+    expect(await page.getByRole("status").textContent()).toBe("Saved scale.csv.");
   });
 
   test("has a page for a file that cannot be opened", async ({ openPage }) => {
