@@ -2,6 +2,7 @@ import { keptWithGraph } from "../graph/kept-with-graph.ts";
 import type { Finding } from "../protocol/reports.ts";
 import { batchNormNumerics } from "./batch-norm-numerics.ts";
 import { batchNormTrainingMode } from "./batch-norm-training-mode.ts";
+import { biasBeforeBatchNorm } from "./bias-before-batch-norm.ts";
 import type { FindingRule } from "./finding-rule.ts";
 import { foldBatchNormFindings } from "./fold-batch-norm.ts";
 import { nearZeroVariance } from "./near-zero-variance.ts";
@@ -15,6 +16,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   batchNormNumerics,
   nearZeroVariance,
   prunableChannel,
+  biasBeforeBatchNorm,
   unusedNormalizationParameter,
 ];
 

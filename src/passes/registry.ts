@@ -1,5 +1,6 @@
 import { InputError } from "../graph/input-error.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
+import { dropRedundantBias } from "./drop-redundant-bias.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
@@ -11,6 +12,7 @@ export const PASSES: readonly Pass[] = [
   batchNormToAffine,
   switchToInference,
   mergeNormalizationAffine,
+  dropRedundantBias,
 ];
 
 /** @throws InputError with the known ids. */
