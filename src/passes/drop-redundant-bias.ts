@@ -7,6 +7,7 @@ import { elementCount, type Tensor } from "../graph/tensor.ts";
 import {
   type BatchNormalization,
   isBatchNormalization,
+  numericProblem,
   readBatchNormalization,
 } from "./batch-normalization.ts";
 import { hasOneReader, nameForChanged } from "./fold-pattern.ts";
@@ -88,6 +89,8 @@ function makePlan(graph: Graph, layer: Node, reader: Node): Plan | Refusal {
   }
   const batchNorm = readBatchNormalization(graph, reader);
   if (isRefusal(batchNorm)) return batchNorm;
+  const problem = numericProblem(batchNorm);
+  if (problem !== undefined) return problem;
   const mean = knownTensor(graph, reader.input[MEAN] ?? "", `running mean of ${siteId(reader)}`);
   if (isRefusal(mean)) return mean;
   if (mean.dims.length !== 1) {

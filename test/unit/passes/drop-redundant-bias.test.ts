@@ -80,6 +80,10 @@ describe("what is in the way is said, and nothing is changed", () => {
     expect(reasonOf(await fixture("training-mode"))).toMatch(/bn is in training mode/);
   });
 
+  test("a BatchNorm that divides by zero, where one NaN would become another infinity", async () => {
+    expect(reasonOf(await fixture("zero-variance-zero-epsilon"))).toMatch(/divides by zero/);
+  });
+
   test("a bias of another length", () => {
     const graph = biased(1);
     const bias = float32Tensor("conv.bias", [1], [3]);
