@@ -2,6 +2,7 @@ import { InputError } from "../graph/input-error.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { dropRedundantBias } from "./drop-redundant-bias.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
+import { insertBatchNorm } from "./insert-batch-norm.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
 import { switchToInference } from "./switch-to-inference.ts";
@@ -13,6 +14,7 @@ export const PASSES: readonly Pass[] = [
   switchToInference,
   mergeNormalizationAffine,
   dropRedundantBias,
+  insertBatchNorm,
 ];
 
 /** @throws InputError with the known ids. */

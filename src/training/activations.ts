@@ -1,35 +1,6 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
-
-/** What a nonlinearity asks of the weights before it. */
-export type ActivationFamily = "rectifier" | "saturating";
-
-const ACTIVATIONS: Readonly<Record<string, ActivationFamily>> = {
-  Relu: "rectifier",
-  LeakyRelu: "rectifier",
-  PRelu: "rectifier",
-  ThresholdedRelu: "rectifier",
-  Elu: "rectifier",
-  Celu: "rectifier",
-  Selu: "rectifier",
-  Gelu: "rectifier",
-  HardSwish: "rectifier",
-  Mish: "rectifier",
-  Swish: "rectifier",
-  Softplus: "rectifier",
-  Clip: "rectifier",
-  Sigmoid: "saturating",
-  HardSigmoid: "saturating",
-  Tanh: "saturating",
-  Softsign: "saturating",
-  Erf: "saturating",
-};
-
-export function activationFamily(node: Node): ActivationFamily | undefined {
-  return node.domain === "" || node.domain === "com.microsoft"
-    ? ACTIVATIONS[node.opType]
-    : undefined;
-}
+import { type ActivationFamily, activationFamily } from "../operators/nonlinearities.ts";
 
 /** Values that enter a nonlinearity, each once, in graph order. */
 export function nonlinearityInputs(graph: Graph): readonly string[] {
@@ -44,7 +15,7 @@ const PASSED = new Set([
   ..."Add BatchNormalization InstanceNormalization LayerNormalization GroupNormalization".split(
     " ",
   ),
-  ..."Identity Dropout Mul Reshape Flatten Squeeze Unsqueeze Transpose".split(" "),
+  ..."Identity Dropout Mul Sub Reshape Flatten Squeeze Unsqueeze Transpose".split(" "),
   ..."MaxPool AveragePool GlobalAveragePool".split(" "),
 ]);
 

@@ -3,7 +3,8 @@ import { intAttribute } from "../graph/attributes.ts";
 import { constantValue } from "../graph/constants.ts";
 import type { Graph } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { type ActivationFamily, followingActivation } from "./activations.ts";
+import type { ActivationFamily } from "../operators/nonlinearities.ts";
+import { followingActivation } from "./activations.ts";
 import type { Parameter } from "./parameters.ts";
 
 /**

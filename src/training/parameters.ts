@@ -1,4 +1,5 @@
 import { DataType, dataTypeName, isFloatingPoint } from "../graph/data-type.ts";
+import { fedValues } from "../graph/fed-values.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -49,7 +50,7 @@ const PREPROCESSING = new Set(["Add", "Mul"]);
  */
 export function trainableParameters(graph: Graph): readonly Parameter[] {
   const index = indexOf(graph);
-  const fed = valuesFromInputs(graph);
+  const fed = fedValues(graph);
   const parameters = new Map<string, Parameter>();
   for (const node of graph.nodes) {
     const roles = node.domain === "" ? TRAINED_INPUTS[node.opType] : undefined;
@@ -73,18 +74,6 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
     }
   }
   return [...parameters.values()];
-}
-
-/** Values that depend on what the caller feeds. */
-function valuesFromInputs(graph: Graph): ReadonlySet<string> {
-  const fed = new Set(
-    graph.inputs.map((input) => input.name).filter((name) => !graph.initializers.has(name)),
-  );
-  for (const node of graph.nodes) {
-    const isFed = node.input.some((value) => fed.has(value));
-    if (isFed) for (const output of node.output) fed.add(output);
-  }
-  return fed;
 }
 
 function initializersBehind(graph: Graph, value: string, fed: ReadonlySet<string>): string[] {

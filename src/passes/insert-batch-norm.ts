@@ -1,0 +1,205 @@
+import { GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
+import { roundedTensor } from "../graph/numbers.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { calibrationTable } from "./calibration-table.ts";
+import { calibratedPlan, exactPlan, freshPlan, type InsertionPlan } from "./insertion-plan.ts";
+import { asSites, type Insertion, insertionSites } from "./insertion-sites.ts";
+import { type MeasuredChannels, measureChannels } from "./measured-channels.ts";
+import { type Pass, type PassOptions, type PassResult, type SiteOutput, siteId } from "./pass.ts";
+import { layerWithoutBias } from "./pre-activation-bias.ts";
+import { isRefusal, type Refusal } from "./refusal.ts";
+import type { SampleRuns } from "./sample-runs.ts";
+import { requireSites } from "./sites.ts";
+
+/**
+ * Puts a BatchNorm behind linear layers, before or after their nonlinearity:
+ *
+ *   y = γ·(t − μ)/√(σ² + ε) + β   with   t = W·x + b
+ *
+ * The BatchNorm's result takes the name of t, so that everybody who read t reads it. "exact" and
+ * "calibrated" choose the numbers so that the model's function stays; "fresh" is for training.
+ *
+ * Source: Ioffe and Szegedy, "Batch Normalization", 2015, section 3.2: the transform goes right
+ * before the nonlinearity, and the bias b is left out, because β takes its role.
+ */
+export const insertBatchNorm: Pass = {
+  id: "insert-batch-norm",
+  title: "Insert BatchNorm",
+  description: "Puts a BatchNorm behind linear layers, before or after their nonlinearity.",
+  options: [
+    {
+      name: "mode",
+      kind: "choice",
+      default: "exact",
+      choices: ["exact", "calibrated", "fresh"],
+      description:
+        "exact and calibrated keep the function, calibrated with the data's mean and variance; fresh starts at scale 1 and shift 0 for training.",
+    },
+    {
+      name: "place",
+      kind: "choice",
+      default: "before",
+      choices: ["before", "after"],
+      description: "Before the nonlinearity, as the paper has it, or after it.",
+    },
+    {
+      name: "outputLayer",
+      kind: "boolean",
+      default: false,
+      description: "Also behind layers that no nonlinearity follows, such as the model's last.",
+    },
+    {
+      name: "epsilon",
+      kind: "number",
+      default: 1e-5,
+      minimum: 1e-12,
+      maximum: 0.5,
+      description: "What is added to the variance.",
+    },
+  ],
+  data: { option: "mode", values: ["calibrated"] },
+  preserves: ({ mode }) => (mode === "fresh" ? "nothing" : "inference"),
+  find: (graph, options) => asSites(insertionSites(graph, insertionOptions(options)), "BatchNorm"),
+  apply: (graph, sites, options) => {
+    if (options.mode === "calibrated") {
+      throw new InputError("insert-batch-norm: mode calibrated needs data to measure on");
+    }
+    return insert(graph, chosen(graph, sites, options), options, new Map());
+  },
+  applyOnData,
+};
+
+function insertionOptions({ place, outputLayer }: PassOptions) {
+  return {
+    place: place === "after" ? ("after" as const) : ("before" as const),
+    outputLayer: outputLayer === true,
+  };
+}
+
+function chosen(graph: Graph, sites: readonly string[] | undefined, options: PassOptions) {
+  const wanted = requireSites(insertBatchNorm, graph, sites, options);
+  return insertionSites(graph, insertionOptions(options)).filter(({ layer }) =>
+    wanted(siteId(layer)),
+  );
+}
+
+async function applyOnData(
+  graph: Graph,
+  sites: readonly string[] | undefined,
+  options: PassOptions,
+  samples: SampleRuns,
+): Promise<PassResult> {
+  if (options.mode !== "calibrated") return insertBatchNorm.apply(graph, sites, options);
+  const places = chosen(graph, sites, options);
+  const values = places.flatMap(({ outcome }) =>
+    isRefusal(outcome) ? [] : [normalizedValue(outcome)],
+  );
+  // Nothing that is inserted changes what another layer sees, so one measurement is of them all.
+  const measured = await measureChannels(graph, values, samples, "unbiased");
+  const result = insert(graph, places, options, measured);
+  return { ...result, tables: [calibrationTable(measured, samples.name)] };
+}
+
+/** The value that is normalized, by its name in the graph without the BatchNorm. */
+function normalizedValue({ value, behind }: Insertion): string {
+  return behind?.output[0] ?? value;
+}
+
+function insert(
+  graph: Graph,
+  places: ReturnType<typeof chosen>,
+  options: PassOptions,
+  measured: ReadonlyMap<string, MeasuredChannels>,
+): PassResult {
+  const names = new GraphBuilder(takenNames(graph));
+  const replace = new Map<Node, readonly Node[]>();
+  const initializers: Tensor[] = [];
+  const applied: { node: string; into: string }[] = [];
+  const skipped: { node: string; reason: string }[] = [];
+  const siteOutputs: SiteOutput[] = [];
+  let biases = 0;
+  for (const { layer, outcome } of places) {
+    const id = siteId(layer);
+    const plan = isRefusal(outcome) ? outcome : planFor(graph, outcome, options, measured);
+    if (isRefusal(plan)) {
+      skipped.push({ node: id, reason: plan.reason });
+      continue;
+    }
+    const { batchNorm, tensors } = addBatchNorm(plan, epsilonOf(options), names, replace);
+    initializers.push(...tensors);
+    applied.push({ node: id, into: batchNorm });
+    const value = normalizedValue(plan);
+    siteOutputs.push({ site: id, before: value, after: value });
+    if (plan.dropsBias) biases++;
+  }
+  const changed = changeGraph(graph, { replace, initializers });
+  if (options.mode !== "fresh") return { graph: changed, applied, skipped, siteOutputs };
+  const statement = freshStatement(applied.length, biases);
+  return { graph: changed, applied, skipped, siteOutputs: [], statement };
+}
+
+function freshStatement(batchNorms: number, biases: number): string {
+  const starts = batchNorms === 1 ? "1 BatchNorm starts" : `${batchNorms} BatchNorms start`;
+  const they = batchNorms === 1 ? "it makes" : "they make";
+  const gone =
+    biases === 1
+      ? `1 bias that ${they} redundant is`
+      : `${biases} biases that ${they} redundant are`;
+  return `${starts} with scale 1 and shift 0, and ${gone} gone: the model is to be trained.`;
+}
+
+/** ONNX stores attributes as float32, so that is the epsilon every runtime adds. */
+function epsilonOf({ epsilon }: PassOptions): number {
+  return Math.fround(Number(epsilon));
+}
+
+function planFor(
+  graph: Graph,
+  insertion: Insertion,
+  options: PassOptions,
+  measured: ReadonlyMap<string, MeasuredChannels>,
+): InsertionPlan | Refusal {
+  if (options.mode === "fresh") return freshPlan(graph, insertion);
+  const channels = measured.get(normalizedValue(insertion));
+  return channels === undefined
+    ? exactPlan(insertion, epsilonOf(options))
+    : calibratedPlan(graph, insertion, channels, epsilonOf(options));
+}
+
+/** The node before the place gives its result another name, and the BatchNorm takes it over. */
+function addBatchNorm(
+  plan: InsertionPlan,
+  epsilon: number,
+  names: GraphBuilder,
+  replace: Map<Node, readonly Node[]>,
+) {
+  const { layer, add, behind, dataType, channels, numbers, dropsBias } = plan;
+  const value = normalizedValue(plan);
+  const input = names.freshName(`${value}_before_norm`);
+  const name = names.freshName(`${siteId(layer)}_norm`);
+  const tensors = (
+    [
+      ["weight", numbers.gamma],
+      ["bias", numbers.beta],
+      ["running_mean", numbers.mean],
+      ["running_var", numbers.variance],
+    ] as const
+  ).map(([stem, values]) =>
+    roundedTensor(names.freshName(`${name}.${stem}`), [channels], dataType, values),
+  );
+  const inputs = [input, ...tensors.map((tensor) => tensor.name)];
+  const attributes = { epsilon: { float: epsilon } };
+  const batchNorm = makeNode("BatchNormalization", inputs, [value], { name, attributes });
+  if (dropsBias) {
+    if (add !== undefined) replace.set(add, []);
+    replace.set(layer, [layerWithoutBias(layer, input), batchNorm]);
+  } else {
+    const last = behind ?? add ?? layer;
+    const output = [input, ...last.output.slice(1)];
+    replace.set(last, [changeNode(last, { output }), batchNorm]);
+  }
+  return { batchNorm: name, tensors };
+}

@@ -1,0 +1,124 @@
+import type { Graph, Node } from "../graph/graph.ts";
+import { indexOf } from "../graph/index.ts";
+import { nodeRole } from "../graph/node-role.ts";
+import { activationFamily } from "../operators/nonlinearities.ts";
+import { type Site, siteId } from "./pass.ts";
+import { type LayerPlace, layerPlaces, onlyReader, type PreActivation } from "./pre-activation.ts";
+import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
+
+/** "before" is between the linear layer and its nonlinearity, "after" behind the nonlinearity. */
+export type NormalizationPlace = "before" | "after";
+
+export interface InsertionOptions {
+  readonly place: NormalizationPlace;
+  /** Also behind layers that no nonlinearity follows. */
+  readonly outputLayer: boolean;
+}
+
+/** A layer, and where a normalization of its result goes. */
+export interface InsertionSite {
+  readonly layer: Node;
+  readonly outcome: Insertion | Refusal;
+}
+
+export interface Insertion extends PreActivation {
+  /** The nonlinearity that the normalization goes behind; undefined for place "before". */
+  readonly behind: Node | undefined;
+}
+
+/** Every linear layer, and whether a normalization can be put behind it. */
+export function insertionSites(graph: Graph, options: InsertionOptions): readonly InsertionSite[] {
+  return layerPlaces(graph).map((each) => ({
+    layer: each.layer,
+    outcome: insertion(graph, each, options),
+  }));
+}
+
+function insertion(
+  graph: Graph,
+  { layer, place }: LayerPlace,
+  options: InsertionOptions,
+): Insertion | Refusal {
+  if (isRefusal(place)) return place;
+  const { nonlinearity, normalization } = followers(graph, place.value);
+  if (normalization !== undefined) return normalizedAlready(layer, normalization);
+  if (nonlinearity === undefined) {
+    return options.outputLayer && options.place === "before"
+      ? { ...place, behind: undefined }
+      : refuse(
+          `No nonlinearity follows ${nodeLabel(layer)}${
+            options.place === "before" ? "; the option outputLayer normalizes it all the same" : ""
+          }.`,
+        );
+  }
+  const reader = onlyReader(graph, place.value);
+  const direct = reader !== undefined && activationFamily(reader) !== undefined;
+  const result = direct ? (reader.output[0] ?? "") : "";
+  const behind = indexOf(graph)
+    .uses(result)
+    .find(({ node }) => isNormalization(node));
+  if (behind !== undefined) return normalizedAlready(layer, behind.node);
+  if (options.place === "before") return { ...place, behind: undefined };
+  if (direct) return { ...place, behind: reader };
+  return refuse(
+    `The nonlinearity after ${nodeLabel(layer)} is not one node that alone reads ${place.value}, so the place behind it is not known.`,
+  );
+}
+
+function normalizedAlready(layer: Node, normalization: Node): Refusal {
+  return refuse(`${nodeLabel(layer)} is followed by ${nodeLabel(normalization)} already.`);
+}
+
+/** Operators that a value passes on its way to what normalizes or bends it. */
+const PASSED: ReadonlySet<string> = new Set([
+  ..."Add Sub Mul Div Identity Cast Dropout Concat Pad Resize".split(" "),
+  ..."Reshape Flatten Squeeze Unsqueeze Transpose".split(" "),
+  ..."MaxPool AveragePool GlobalAveragePool GlobalMaxPool".split(" "),
+]);
+
+const NORMALIZATIONS: ReadonlySet<string> = new Set([
+  ..."BatchNormalization InstanceNormalization LayerNormalization".split(" "),
+  ..."GroupNormalization RMSNormalization".split(" "),
+]);
+
+/** Nodes behind a value that are looked at; a stream through a whole network is not followed. */
+const MOST_NODES = 256;
+
+export function isNormalization(node: Node): boolean {
+  return NORMALIZATIONS.has(node.opType) || nodeRole(node) === "mean-only-batch-norm";
+}
+
+interface Followers {
+  readonly nonlinearity?: Node;
+  readonly normalization?: Node;
+}
+
+/** The first nonlinearity that a value reaches before another layer, and a normalization before it. */
+function followers(graph: Graph, value: string): Followers {
+  const index = indexOf(graph);
+  const open = [value];
+  const seen = new Set(open);
+  let nonlinearity: Node | undefined;
+  let nodes = 0;
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    for (const { node } of index.uses(next)) {
+      if (isNormalization(node)) return { normalization: node };
+      if (activationFamily(node) !== undefined) nonlinearity ??= node;
+      else if (PASSED.has(node.opType) && ++nodes <= MOST_NODES) {
+        for (const output of node.output) if (!seen.has(output)) open.push(output);
+        for (const output of node.output) seen.add(output);
+      }
+    }
+  }
+  return nonlinearity === undefined ? {} : { nonlinearity };
+}
+
+/** The pass's sites; what it puts in is called by the given words. */
+export function asSites(sites: readonly InsertionSite[], words: string): readonly Site[] {
+  return sites.map(({ layer, outcome }): Site => {
+    const id = siteId(layer);
+    if (isRefusal(outcome)) return { node: layer, id, applicable: false, reason: outcome.reason };
+    const title = `Insert ${words} behind ${siteId(outcome.behind ?? layer)}`;
+    return { node: layer, id, applicable: true, into: id, title };
+  });
+}

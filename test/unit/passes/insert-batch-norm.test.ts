@@ -1,0 +1,252 @@
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { applyPass } from "../../../src/engine/apply-pass.ts";
+import { openSampleRuns } from "../../../src/engine/sample-runs.ts";
+import { readModel } from "../../../src/formats/onnx/read.ts";
+import { constantValue } from "../../../src/graph/constants.ts";
+import { DataType, isFloatingPoint } from "../../../src/graph/data-type.ts";
+import type { Graph } from "../../../src/graph/graph.ts";
+import { readFloat64 } from "../../../src/graph/numbers.ts";
+import type { Tensor } from "../../../src/graph/tensor.ts";
+import { verify } from "../../../src/graph/verify.ts";
+import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
+import { insertBatchNorm } from "../../../src/passes/insert-batch-norm.ts";
+import { checkedOptions } from "../../../src/passes/options.ts";
+import { committedModels, SAMPLES } from "../../support/repository.ts";
+import { context } from "../../support/request-context.ts";
+import { differenceInRuntime } from "./equivalence.ts";
+import { LayerGraph, nodeNamed, numbersOf, operatorsOf, perceptron } from "./layer-graphs.ts";
+
+const insert = (graph: Graph, given = {}, sites?: readonly string[]) =>
+  insertBatchNorm.apply(graph, sites, checkedOptions(insertBatchNorm, given));
+
+const reasonFor = (graph: Graph, id: string, given = {}) =>
+  insertBatchNorm
+    .find(graph, checkedOptions(insertBatchNorm, given))
+    .flatMap((site) => (site.id === id && !site.applicable ? [site.reason] : []))[0];
+
+describe("where BatchNorm goes", () => {
+  test("before the nonlinearity, which goes on reading the same name", () => {
+    const { graph, applied, skipped } = insert(perceptron());
+    expect(verify(graph)).toEqual([]);
+    expect(operatorsOf(graph)).toEqual(["Gemm", "BatchNormalization", "Relu", "Gemm"]);
+    expect(applied).toEqual([{ node: "fc1", into: "fc1_norm" }]);
+    expect(nodeNamed(graph, "fc1_norm").output).toEqual(["fc1"]);
+    expect(nodeNamed(graph, "relu").input).toEqual(["fc1"]);
+    expect(skipped).toEqual([
+      {
+        node: "fc2",
+        reason:
+          "No nonlinearity follows Gemm fc2; the option outputLayer normalizes it all the same.",
+      },
+    ]);
+  });
+
+  test("after it, behind the last layer too, and at chosen sites alone", () => {
+    const after = insert(perceptron(), { place: "after" }).graph;
+    expect(operatorsOf(after)).toEqual(["Gemm", "Relu", "BatchNormalization", "Gemm"]);
+    const last = insert(perceptron(), { outputLayer: true }, ["fc2"]).graph;
+    expect(operatorsOf(last)).toEqual(["Gemm", "Relu", "Gemm", "BatchNormalization"]);
+    expect(last.outputs).toEqual(perceptron().outputs);
+    expect(() => insert(perceptron(), {}, ["fc3"])).toThrow("fc3 is not one of the model's sites");
+  });
+
+  test("behind the Add that is a MatMul's bias; in front of every reader of a gate", async () => {
+    const layers = new LayerGraph();
+    const product = layers.node("MatMul", ["x", layers.tensor("w", [6, 5])], "product");
+    const sum = layers.node("Add", [layers.tensor("b", [5]), product], "sum");
+    const gate = layers.node("Sigmoid", [sum], "gate");
+    layers.node("Mul", [sum, gate], "swish");
+    const graph = layers.graph([4, 6], { swish: [4, 5] });
+    const { graph: inserted } = insert(graph);
+    expect(operatorsOf(inserted)).toEqual([
+      "MatMul",
+      "Add",
+      "BatchNormalization",
+      "Sigmoid",
+      "Mul",
+    ]);
+    expect(await differenceInRuntime(graph, inserted)).toBe(0);
+    const fresh = insert(graph, { mode: "fresh" }).graph;
+    expect(operatorsOf(fresh)).toEqual(["MatMul", "BatchNormalization", "Sigmoid", "Mul"]);
+    expect(reasonFor(graph, "product", { place: "after" })).toContain("alone reads sum");
+  });
+
+  test("not where a layer is normalized already, of tokens, or has no stored weight", () => {
+    const twice = insert(perceptron()).graph;
+    expect(reasonFor(twice, "fc1")).toBe(
+      "Gemm fc1 is followed by BatchNormalization fc1_norm already.",
+    );
+    const behind = insert(perceptron(), { place: "after" }).graph;
+    expect(reasonFor(behind, "fc1")).toContain("BatchNormalization fc1_norm already");
+    const tokens = new LayerGraph();
+    const first = tokens.node("MatMul", ["x", tokens.tensor("w", [6, 6])], "keys");
+    tokens.node("Relu", [tokens.node("MatMul", [first, "x"], "scores")], "relu");
+    const graph = tokens.graph([2, 6, 6], { relu: [2, 6, 6] });
+    expect(reasonFor(graph, "keys")).toBe(
+      "The result of MatMul keys has 3 dimensions [2, 6, 6], and its features are not along axis 1.",
+    );
+    expect(reasonFor(graph, "scores")).toBe(
+      "Both operands of MatMul scores, keys and x, depend on the model's input.",
+    );
+    const left = new LayerGraph();
+    left.node("Relu", [left.node("MatMul", [left.tensor("w", [3, 4]), "x"], "left")], "relu");
+    expect(reasonFor(left.graph([4, 6], { relu: [3, 6] }), "left")).toContain("left operand");
+  });
+});
+
+describe("numbers", () => {
+  test.each([DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16])(
+    "an exact BatchNorm of type %i keeps the function and the type",
+    async (dataType) => {
+      const graph = perceptron(dataType);
+      for (const epsilon of [1e-12, 1e-5, 1e-3, 0.5]) {
+        const { graph: inserted } = insert(graph, { epsilon });
+        expect(verify(inserted)).toEqual([]);
+        const [, ...parameters] = nodeNamed(inserted, "fc1_norm").input;
+        for (const name of parameters) {
+          expect(inserted.initializers.get(name)?.dataType).toBe(dataType);
+        }
+        expect(await differenceInRuntime(graph, inserted)).toBeLessThanOrEqual(1);
+      }
+    },
+  );
+
+  test("a fresh one takes the bias away where nobody else reads it", () => {
+    const graph = perceptron();
+    const { graph: fresh, statement } = insert(graph, { mode: "fresh" });
+    expect(nodeNamed(fresh, "fc1").input).toEqual(["x", "w1"]);
+    expect(fresh.initializers.has("b1")).toBe(false);
+    const [, ...parameters] = nodeNamed(fresh, "fc1_norm").input;
+    expect(parameters.map((name) => [...numbersOf(fresh, name)][4])).toEqual([1, 0, 0, 1]);
+    expect(statement).toContain("1 bias that it makes redundant is gone");
+    expect(insertBatchNorm.preserves({ mode: "fresh" })).toBe("nothing");
+    const after = insert(graph, { mode: "fresh", place: "after" }).graph;
+    expect(after.initializers.has("b1")).toBe(true);
+    const shared = new LayerGraph();
+    const bias = shared.tensor("b", [5]);
+    const first = shared.node("Gemm", ["x", shared.tensor("w1", [6, 5]), bias], "first");
+    const bent = shared.node("Relu", [first], "relu");
+    shared.node("Gemm", [bent, shared.tensor("w2", [5, 5]), bias], "second");
+    const tied = insert(shared.graph([4, 6], { second: [4, 5] }), { mode: "fresh" }).graph;
+    expect(nodeNamed(tied, "first").input).toEqual(["x", "w1"]);
+    expect(nodeNamed(tied, "second").input[2]).toBe("b");
+    expect(tied.initializers.has("b")).toBe(true);
+  });
+
+  test("a calibrated one stores the data's mean and variance and moves the bias into beta", async () => {
+    const graph = await readModel(join(SAMPLES, "digits-mlp.onnx"));
+    const request = {
+      pass: insertBatchNorm.id,
+      options: { mode: "calibrated" },
+      data: "digits",
+      verify: true,
+    };
+    const { graph: inserted, report } = await applyPass(graph, request, context);
+    expect(report.certificate?.pass).toBe(true);
+    const samples = await openSampleRuns("digits", context);
+    const columns: number[][] = [];
+    await samples.run(graph, ["fc1"], ({ values }) => {
+      const { dims, data } = values.get("fc1") ?? { dims: [], data: new Float32Array() };
+      for (const [position, value] of data.entries()) {
+        const column = position % (dims[1] as number);
+        columns[column] ??= [];
+        columns[column].push(value);
+      }
+    });
+    const batchNorm = nodeNamed(inserted, "fc1_norm");
+    const [, gamma, beta, mean, variance] = batchNorm.input.map((name, position) =>
+      position === 0 ? new Float64Array() : numbersOf(inserted, name),
+    );
+    const bias = numbersOf(graph, nodeNamed(graph, "fc1").input[2]);
+    expect(nodeNamed(inserted, "fc1").input).toHaveLength(2);
+    for (const [channel, column] of columns.entries()) {
+      const average = column.reduce((sum, value) => sum + value, 0) / column.length;
+      const squares = column.reduce((sum, value) => sum + (value - average) ** 2, 0);
+      // The stored numbers are float32, and the averages are of float32 values.
+      expect(mean?.[channel]).toBeCloseTo(average - (bias[channel] as number), 6);
+      expect(beta?.[channel]).toBeCloseTo(average, 6);
+      expect(variance?.[channel]).toBeCloseTo(squares / (column.length - 1), 6);
+      expect(gamma?.[channel]).toBeCloseTo(Math.sqrt((variance?.[channel] as number) + 1e-5), 6);
+    }
+  });
+
+  test("a constant channel, and data that does not suit", async () => {
+    const layers = new LayerGraph();
+    const dead = layers.node("Mul", ["x", layers.builder.scalar(0)], "dead");
+    const hidden = layers.node(
+      "Gemm",
+      [dead, layers.tensor("w", [64, 3]), layers.tensor("b", [3])],
+      "fc",
+    );
+    layers.node("Relu", [hidden], "relu");
+    const graph = layers.graph(["N", 64], { relu: ["N", 3] });
+    const request = { pass: insertBatchNorm.id, options: { mode: "calibrated" }, verify: true };
+    const { report } = await applyPass(graph, { ...request, data: "digits" }, context);
+    expect(report.certificate?.pass).toBe(true);
+    await expect(applyPass(graph, request, context)).rejects.toThrow(
+      "data to measure on is needed",
+    );
+    const samples = { ...(await openSampleRuns("digits", context)), count: 0, name: "none" };
+    const options = checkedOptions(insertBatchNorm, request.options);
+    await expect(insertBatchNorm.applyOnData?.(graph, undefined, options, samples)).rejects.toThrow(
+      "data none: it has no samples",
+    );
+    const one = (value: number) => ({
+      name: "one",
+      count: 1,
+      run: async (_graph: Graph, values: readonly string[], visit: (batch: never) => void) =>
+        visit({
+          count: 1,
+          values: new Map(
+            values.map((name) => [name, { dims: [1, 3], data: Float32Array.of(1, value, 1) }]),
+          ),
+        } as never),
+    });
+    await expect(insertBatchNorm.applyOnData?.(graph, undefined, options, one(1))).rejects.toThrow(
+      "value fc has one number a channel, which has no unbiased variance",
+    );
+    await expect(
+      insertBatchNorm.applyOnData?.(graph, undefined, options, one(Number.NaN)),
+    ).rejects.toThrow("value fc is NaN or infinite in channel 1");
+  });
+});
+
+describe("every committed model", () => {
+  test.each(committedModels())(
+    "%s: insert exactly, fold, and the weights are the same",
+    async (path) => {
+      const folded = foldBatchNorm.apply(await readModel(path), undefined, {}).graph;
+      const inserted = insert(folded, { outputLayer: true });
+      expect(verify(inserted.graph)).toEqual([]);
+      if (inserted.applied.length === 0) return;
+      const back = foldBatchNorm.apply(inserted.graph, undefined, {}).graph;
+      expect(operatorsOf(back)).toEqual(operatorsOf(folded));
+      let compared = 0;
+      for (const [position, node] of folded.nodes.entries()) {
+        for (const [input, name] of node.input.entries()) {
+          const tensor = constantValue(folded, name);
+          if (tensor === undefined || !isFloatingPoint(tensor.dataType)) continue;
+          const other = constantValue(back, back.nodes[position]?.input[input] ?? "");
+          expect(bitDistance(tensor, other as Tensor), name).toBeLessThanOrEqual(1);
+          compared++;
+        }
+      }
+      expect(compared).toBeGreaterThan(0);
+    },
+  );
+});
+
+/** The most units in the last place that two tensors of a type differ by. */
+function bitDistance(a: Tensor, b: Tensor): number {
+  expect([b.dataType, b.dims]).toEqual([a.dataType, a.dims]);
+  const [x, y] = [readFloat64(a), readFloat64(b)];
+  const unit =
+    { [DataType.FLOAT]: 2 ** -23, [DataType.FLOAT16]: 2 ** -10, [DataType.BFLOAT16]: 2 ** -7 }[
+      a.dataType as number
+    ] ?? 2 ** -52;
+  return x.reduce((most, value, i) => {
+    const spacing = unit * 2 ** Math.floor(Math.log2(Math.max(Math.abs(value), 2 ** -14)));
+    return Math.max(most, Math.abs(value - (y[i] as number)) / spacing);
+  }, 0);
+}
