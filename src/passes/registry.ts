@@ -3,8 +3,11 @@ import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { dropRedundantBias } from "./drop-redundant-bias.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
 import { insertBatchNorm } from "./insert-batch-norm.ts";
+import { insertDropout } from "./insert-dropout.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
+import { stripDropout } from "./strip-dropout.ts";
+import { switchDropoutToInference } from "./switch-dropout-to-inference.ts";
 import { switchToInference } from "./switch-to-inference.ts";
 
 /** Every transformation, in the order in which menus show them. */
@@ -15,6 +18,9 @@ export const PASSES: readonly Pass[] = [
   mergeNormalizationAffine,
   dropRedundantBias,
   insertBatchNorm,
+  insertDropout,
+  stripDropout,
+  switchDropoutToInference,
 ];
 
 /** @throws InputError with the known ids. */

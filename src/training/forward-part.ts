@@ -106,13 +106,16 @@ export function partFor(graph: Graph, values: readonly string[]): Graph {
   return { ...graph, nodes: nodes.reverse(), initializers, inputs, outputs };
 }
 
-/** The part for the given values with every BatchNormalization taking its running statistics. */
+/** The part for the given values: BatchNormalization takes its running statistics, nothing is dropped. */
 export function inferencePart(graph: Graph, values: readonly string[]): Graph {
   const part = partFor(graph, values);
   return { ...part, nodes: part.nodes.map(inInferenceMode), source: { format: "memory" } };
 }
 
 function inInferenceMode(node: Node): Node {
+  if (node.opType === "Dropout" && (node.input[2] ?? "") !== "") {
+    return changeNode(node, { input: node.input.slice(0, 2) });
+  }
   const mode = node.opType === "BatchNormalization" && findAttribute(node, "training_mode");
   if (!mode || Number(mode.i) === 0) return node;
   const others = node.attribute.filter((attribute) => attribute !== mode);
