@@ -131,16 +131,43 @@ function scaledFloat64(tensor: Tensor, factors: readonly Factor[]): Float64Array
   return values;
 }
 
-/** In place. JavaScript multiplies in float64; storing the product is the one rounding. */
-function multiplyFloat32(values: Float32Array, factor: Factor): void {
-  forEachRow(factor, (start, end, scale) => {
-    for (let position = start; position < end; position++) {
-      values[position] = (values[position] as number) * scale;
+/**
+ * In place. JavaScript multiplies in float64; storing the product is the one rounding.
+ *
+ * Weights of hundreds of megabytes come through here, so both loops are plain functions over one
+ * type of array: with a callback, or arrays of two types, they take two to five times as long.
+ */
+function multiplyFloat32(values: Float32Array, { layout, scale }: Factor): void {
+  const { groups, repeats, channelsPerGroup, inner } = layout;
+  let start = 0;
+  for (let group = 0; group < groups; group++) {
+    const first = group * channelsPerGroup;
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      if (inner === 1) {
+        multiplyEach(values, start, scale.subarray(first, first + channelsPerGroup));
+        start += channelsPerGroup;
+        continue;
+      }
+      for (let channel = 0; channel < channelsPerGroup; channel++, start += inner) {
+        multiplyRow(values, start, start + inner, scale[first + channel] as number);
+      }
     }
-  });
+  }
 }
 
-/** Its own loop: one that sees arrays of both types runs at half the speed. */
+function multiplyRow(values: Float32Array, start: number, end: number, factor: number): void {
+  for (let position = start; position < end; position++) {
+    values[position] = (values[position] as number) * factor;
+  }
+}
+
+function multiplyEach(values: Float32Array, start: number, factors: Float64Array): void {
+  for (let channel = 0; channel < factors.length; channel++) {
+    const position = start + channel;
+    values[position] = (values[position] as number) * (factors[channel] as number);
+  }
+}
+
 function multiplyFloat64(values: Float64Array, factor: Factor): void {
   forEachRow(factor, (start, end, scale) => {
     for (let position = start; position < end; position++) {
