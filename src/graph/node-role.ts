@@ -23,3 +23,10 @@ export function withRole(node: Node, role: NodeRole): Node {
   const note = create(StringStringEntryProtoSchema, { key: ROLE_KEY, value: role });
   return changeNode(node, { metadataProps: [...others, note] });
 }
+
+/** The node as its plain operator. */
+export function withoutRole(node: Node): Node {
+  return changeNode(node, {
+    metadataProps: node.metadataProps.filter(({ key }) => key !== ROLE_KEY),
+  });
+}

@@ -1,5 +1,6 @@
 import type { Node } from "../graph/graph.ts";
 import { type NodeRole, nodeRole } from "../graph/node-role.ts";
+import { meanOnlyBatchNorm } from "./mean-only-batch-norm.ts";
 import type { OperatorRule } from "./operator.ts";
 import { operatorRule } from "./table.ts";
 
@@ -11,7 +12,7 @@ export interface RoleRule extends Required<Pick<OperatorRule, "trainingForward" 
 }
 
 /** Every role; one a file. */
-const rules: readonly RoleRule[] = [];
+const rules: readonly RoleRule[] = [meanOnlyBatchNorm];
 
 const table = new Map<string, RoleRule>(rules.map((rule) => [rule.role, rule]));
 

@@ -81,10 +81,13 @@ function held(plan: InsertionPlan): InsertionPlan | Refusal {
   const { gamma, beta, mean, variance } = plan.numbers;
   for (const values of [gamma, beta, mean, variance]) {
     const overflow = overflowOf(values, plan.dataType);
-    if (overflow === undefined) continue;
-    return refuse(`The BatchNorm behind ${nodeLabel(plan.layer)} would have to store ${overflow}.`);
+    if (overflow !== undefined) return tooLarge(plan, overflow);
   }
   return plan;
+}
+
+function tooLarge({ layer }: Insertion, overflow: string): Refusal {
+  return refuse(`The BatchNorm behind ${nodeLabel(layer)} would have to store ${overflow}.`);
 }
 
 /** The values that a type holds in place of the given ones. */
@@ -94,4 +97,32 @@ export function stored(dataType: Insertion["dataType"], values: Float64Array): F
 
 function filled(count: number, value: number): Float64Array {
   return new Float64Array(count).fill(value);
+}
+
+export interface MeanOnlyPlan extends Insertion {
+  readonly mean: Float64Array;
+  readonly beta: Float64Array;
+  /** The layer's bias goes: beta takes its place. */
+  readonly dropsBias: boolean;
+}
+
+/**
+ * With μ = E[W·x] as it is stored, or 0 where nothing was measured, and β = μ + b,
+ *
+ *   W·x − μ + β = W·x + b.
+ */
+export function meanOnlyPlan(
+  graph: Graph,
+  insertion: Insertion,
+  measured: Float64Array | undefined,
+): MeanOnlyPlan | Refusal {
+  const { channels, dataType } = insertion;
+  const bias = movableBias(graph, insertion);
+  const off = bias ?? filled(channels, 0);
+  const without = measured?.map((value, channel) => value - (off[channel] as number));
+  const mean = stored(dataType, without ?? filled(channels, 0));
+  const beta = mean.map((value, channel) => value + (off[channel] as number));
+  const overflow = overflowOf(mean, dataType) ?? overflowOf(beta, dataType);
+  if (overflow !== undefined) return tooLarge(insertion, overflow);
+  return { ...insertion, mean, beta, dropsBias: bias !== undefined };
 }

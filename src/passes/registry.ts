@@ -2,8 +2,10 @@ import { InputError } from "../graph/input-error.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { dropRedundantBias } from "./drop-redundant-bias.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
+import { foldMeanOnlyBatchNorm } from "./fold-mean-only-batch-norm.ts";
 import { insertBatchNorm } from "./insert-batch-norm.ts";
 import { insertDropout } from "./insert-dropout.ts";
+import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
 import { stripDropout } from "./strip-dropout.ts";
@@ -21,6 +23,8 @@ export const PASSES: readonly Pass[] = [
   insertDropout,
   stripDropout,
   switchDropoutToInference,
+  insertMeanOnlyBatchNorm,
+  foldMeanOnlyBatchNorm,
 ];
 
 /** @throws InputError with the known ids. */

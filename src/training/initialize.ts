@@ -1,7 +1,8 @@
 import { type Random, seededRandom } from "../data/random.ts";
 import { intAttribute } from "../graph/attributes.ts";
 import { constantValue } from "../graph/constants.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { nodeRole } from "../graph/node-role.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { ActivationFamily } from "../operators/nonlinearities.ts";
 import { followingActivation } from "./activations.ts";
@@ -41,8 +42,8 @@ export function freshParameters(
 }
 
 /**
- * Fresh running statistics: mean 0 and variance 1, so that an untrained BatchNormalization passes
- * its input on unchanged.
+ * Fresh running statistics: mean 0 and variance 1, so that an untrained BatchNormalization, mean-only
+ * or not, passes its input on unchanged.
  */
 export function freshStates(
   graph: Graph,
@@ -50,17 +51,24 @@ export function freshStates(
 ): ReadonlyMap<string, Float32Array> {
   const fresh = new Map(states);
   for (const node of graph.nodes) {
-    if (node.opType !== "BatchNormalization") continue;
-    for (const [input, start] of [
-      [3, 0],
-      [4, 1],
-    ] as const) {
+    for (const [input, start] of statisticsAt(node)) {
       const name = constantValue(graph, node.input[input] ?? "")?.name ?? "";
       const values = states.get(name);
       if (values !== undefined) fresh.set(name, new Float32Array(values.length).fill(start));
     }
   }
   return fresh;
+}
+
+/** The inputs at which a node reads running statistics, with their fresh values. */
+function statisticsAt(node: Node): readonly (readonly [input: number, start: number])[] {
+  if (nodeRole(node) === "mean-only-batch-norm") return [[1, 0]];
+  return node.opType === "BatchNormalization"
+    ? [
+        [3, 0],
+        [4, 1],
+      ]
+    : [];
 }
 
 function draw(graph: Graph, parameter: Parameter, random: Random): Float32Array {

@@ -1,0 +1,143 @@
+import { GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
+import { withRole } from "../graph/node-role.ts";
+import { roundedTensor } from "../graph/numbers.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { calibrationTable } from "./calibration-table.ts";
+import { channelConstantDims } from "./channel-constant.ts";
+import { type MeanOnlyPlan, meanOnlyPlan } from "./insertion-plan.ts";
+import { asSites, insertionSites } from "./insertion-sites.ts";
+import { type MeasuredChannels, measureChannels } from "./measured-channels.ts";
+import { type Pass, type PassOptions, type PassResult, type SiteOutput, siteId } from "./pass.ts";
+import { layerWithoutBias } from "./pre-activation-bias.ts";
+import { isRefusal } from "./refusal.ts";
+import type { SampleRuns } from "./sample-runs.ts";
+import { requireSites } from "./sites.ts";
+
+/**
+ * Puts a mean-only BatchNorm between linear layers and their nonlinearity:
+ *
+ *   t̃ = t − μ[t] + b   with   t = W·x
+ *
+ * as a Sub with the running mean, which training reads as the batch's mean (node-role.ts), and an
+ * Add of b, which is the layer's own bias. The Add's result takes the name of the layer's, so that
+ * everybody who read it reads it. The function stays: μ is zero or moved into b.
+ *
+ * Source: Salimans and Kingma, "Weight Normalization", 2016, section 4, equation 9.
+ */
+export const insertMeanOnlyBatchNorm: Pass = {
+  id: "insert-mean-only-batch-norm",
+  title: "Insert mean-only BatchNorm",
+  description: "Subtracts the running mean of what linear layers make, before their nonlinearity.",
+  options: [
+    {
+      name: "mode",
+      kind: "choice",
+      default: "exact",
+      choices: ["exact", "calibrated"],
+      description: "The running mean is 0, or the data's; both keep the function.",
+    },
+    {
+      name: "outputLayer",
+      kind: "boolean",
+      default: false,
+      description: "Also behind layers that no nonlinearity follows, such as the model's last.",
+    },
+  ],
+  data: { option: "mode", values: ["calibrated"] },
+  preserves: () => "inference",
+  find: (graph, options) => asSites(places(graph, options), "mean-only BatchNorm"),
+  apply: (graph, sites, options) => {
+    if (options.mode === "calibrated") {
+      throw new InputError("insert-mean-only-batch-norm: mode calibrated needs data to measure on");
+    }
+    return insert(graph, chosen(graph, sites, options), new Map());
+  },
+  applyOnData,
+};
+
+function places(graph: Graph, { outputLayer }: PassOptions) {
+  return insertionSites(graph, { place: "before", outputLayer: outputLayer === true });
+}
+
+function chosen(graph: Graph, sites: readonly string[] | undefined, options: PassOptions) {
+  const wanted = requireSites(insertMeanOnlyBatchNorm, graph, sites, options);
+  return places(graph, options).filter(({ layer }) => wanted(siteId(layer)));
+}
+
+async function applyOnData(
+  graph: Graph,
+  sites: readonly string[] | undefined,
+  options: PassOptions,
+  samples: SampleRuns,
+): Promise<PassResult> {
+  if (options.mode !== "calibrated") return insertMeanOnlyBatchNorm.apply(graph, sites, options);
+  const found = chosen(graph, sites, options);
+  const values = found.flatMap(({ outcome }) => (isRefusal(outcome) ? [] : [outcome.value]));
+  const measured = await measureChannels(graph, values, samples, "population");
+  const result = insert(graph, found, measured);
+  return { ...result, tables: [calibrationTable(measured, samples.name)] };
+}
+
+function insert(
+  graph: Graph,
+  found: ReturnType<typeof chosen>,
+  measured: ReadonlyMap<string, MeasuredChannels>,
+): PassResult {
+  const names = new GraphBuilder(takenNames(graph));
+  const replace = new Map<Node, readonly Node[]>();
+  const initializers: Tensor[] = [];
+  const applied: { node: string; into: string }[] = [];
+  const skipped: { node: string; reason: string }[] = [];
+  const siteOutputs: SiteOutput[] = [];
+  for (const { layer, outcome } of found) {
+    const id = siteId(layer);
+    const plan = isRefusal(outcome)
+      ? outcome
+      : meanOnlyPlan(graph, outcome, measured.get(outcome.value)?.mean);
+    if (isRefusal(plan)) {
+      skipped.push({ node: id, reason: plan.reason });
+      continue;
+    }
+    const { into, tensors } = addMeanOnly(graph, plan, names, replace);
+    initializers.push(...tensors);
+    applied.push({ node: id, into });
+    siteOutputs.push({ site: id, before: plan.value, after: plan.value });
+  }
+  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+}
+
+/** The Add behind the layer, where it has one, becomes the Add of b and keeps its name. */
+function addMeanOnly(
+  graph: Graph,
+  plan: MeanOnlyPlan,
+  names: GraphBuilder,
+  replace: Map<Node, readonly Node[]>,
+) {
+  const { layer, add, value, dataType, channels, rank, dropsBias } = plan;
+  const product = names.freshName(`${value}_product`);
+  const centred = names.freshName(`${value}_centred`);
+  const name = names.freshName(`${siteId(layer)}_mean`);
+  const dims = channelConstantDims(graph, channels, 1, rank);
+  const mean = roundedTensor(names.freshName(`${name}.running_mean`), dims, dataType, plan.mean);
+  const beta = roundedTensor(names.freshName(`${name}.bias`), dims, dataType, plan.beta);
+  const sub = makeNode("Sub", [product, mean.name], [centred], { name });
+  const inputs = [centred, beta.name];
+  const shift =
+    dropsBias && add !== undefined
+      ? changeNode(add, { input: inputs })
+      : makeNode("Add", inputs, [value], { name: names.freshName(`${siteId(layer)}_shift`) });
+  const added = [withRole(sub, "mean-only-batch-norm"), shift];
+  if (!dropsBias) {
+    const last = add ?? layer;
+    replace.set(last, [changeNode(last, { output: [product] }), ...added]);
+  } else if (add === undefined) {
+    replace.set(layer, [layerWithoutBias(layer, product), ...added]);
+  } else {
+    replace.set(layer, [layerWithoutBias(layer, product)]);
+    replace.set(add, added);
+  }
+  return { into: name, tensors: [mean, beta] };
+}
