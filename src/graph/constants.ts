@@ -106,9 +106,20 @@ function carried(
 /** Whole numbers given as an attribute, as older operator sets have them, or as a stored input. */
 function shortList(graph: Graph, node: Node, position: number, attribute: string) {
   const value = node.input[position] ?? "";
-  if (value === "") return intsAttribute(node, attribute);
+  return value === "" ? intsAttribute(node, attribute) : storedList(graph, value);
+}
+
+/** Whole numbers that are stored, or put together from stored ones as PyTorch exports shapes. */
+function storedList(graph: Graph, value: string): readonly number[] | undefined {
   const tensor = storedValue(graph, value);
-  return tensor !== undefined && isIndexTensor(tensor) ? readNumbers(tensor) : undefined;
+  if (tensor !== undefined) return isIndexTensor(tensor) ? readNumbers(tensor) : undefined;
+  const producer = indexOf(graph).producer(value);
+  if (producer?.opType !== "Concat" || !isStandardDomain(producer.domain)) return undefined;
+  const parts = producer.input.map((part) => storedValue(graph, part));
+  const known = parts.filter((part) => part !== undefined && isIndexTensor(part));
+  return known.length === parts.length
+    ? known.flatMap((part) => readNumbers(part as Tensor))
+    : undefined;
 }
 
 function reshapedDims(node: Node, dims: readonly number[], target: readonly number[]): number[] {

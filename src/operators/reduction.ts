@@ -21,7 +21,7 @@ type AxesContext = Parameters<typeof integerList>[0];
  * The axes that are summed over: input 1 (ReduceSum from opset 13, the others from 18), an
  * attribute before; none given means all, unless noop_with_empty_axes.
  */
-function reducedAxes(context: AxesContext, rank: number): readonly number[] | undefined {
+export function reducedAxes(context: AxesContext, rank: number): readonly number[] | undefined {
   const stated = integerList(context, "axes", 1);
   if (stated === undefined) return undefined;
   if (stated !== "absent" && stated.length > 0) {

@@ -1,4 +1,5 @@
 import { InputError } from "../graph/input-error.ts";
+import { applyWeightNorm } from "./apply-weight-norm.ts";
 import { batchNormToAffine } from "./batch-norm-to-affine.ts";
 import { dropRedundantBias } from "./drop-redundant-bias.ts";
 import { foldBatchNorm } from "./fold-batch-norm.ts";
@@ -8,6 +9,7 @@ import { insertDropout } from "./insert-dropout.ts";
 import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
+import { removeWeightNorm } from "./remove-weight-norm.ts";
 import { stripDropout } from "./strip-dropout.ts";
 import { switchDropoutToInference } from "./switch-dropout-to-inference.ts";
 import { switchToInference } from "./switch-to-inference.ts";
@@ -25,6 +27,8 @@ export const PASSES: readonly Pass[] = [
   switchDropoutToInference,
   insertMeanOnlyBatchNorm,
   foldMeanOnlyBatchNorm,
+  applyWeightNorm,
+  removeWeightNorm,
 ];
 
 /** @throws InputError with the known ids. */

@@ -61,6 +61,22 @@ describe("constantValue", () => {
     expect([shown("text"), shown("odd")]).toEqual([undefined, undefined]);
   });
 
+  test("a Reshape whose shape is put together from constants", () => {
+    const ints = (name: string, values: number[]) =>
+      makeNode("Constant", [], [name], { attributes: { value_ints: { ints: values } } });
+    const graph = graphOf([
+      ints("a", [1, 2]),
+      ints("b", [-1]),
+      makeNode("Concat", ["a", "b"], ["shape"], { attributes: { axis: { int: 0 } } }),
+      makeNode("Concat", ["a", "x"], ["unknown"], { attributes: { axis: { int: 0 } } }),
+      makeNode("Constant", [], ["c"], { attributes: { value_floats: { floats: [1, 2, 3, 4] } } }),
+      makeNode("Reshape", ["c", "shape"], ["r"]),
+      makeNode("Reshape", ["c", "unknown"], ["u"]),
+    ]);
+    expect(constantValue(graph, "r")?.dims).toEqual([1, 2, 2]);
+    expect(constantValue(graph, "u")).toBeUndefined();
+  });
+
   test("a Reshape whose shape is its own result has no value", () => {
     const graph = graphOf([makeNode("Reshape", ["w", "r"], ["r"])], { initializers: ["w"] });
     expect(constantValue(graph, "r")).toBeUndefined();
