@@ -1,10 +1,10 @@
 import * as vscode from "vscode";
-import { registerFoldCommands } from "./host/commands/fold-commands.ts";
 import { registerHistoryCommands } from "./host/commands/history-commands.ts";
 import { registerOpenCommands } from "./host/commands/open-commands.ts";
 import type { HostParts } from "./host/commands/parts.ts";
 import { registerReportCommands } from "./host/commands/report-commands.ts";
 import { registerRunCommands } from "./host/commands/run-commands.ts";
+import { registerTechniqueCommands } from "./host/commands/technique-commands.ts";
 import { trackContextKeys } from "./host/context-keys.ts";
 import { EngineClient } from "./host/engine/engine-client.ts";
 import type { EngineLaunch } from "./host/engine/engine-process.ts";
@@ -13,6 +13,9 @@ import { MODEL_EDITOR, ModelDocuments } from "./host/model/model-documents.ts";
 import { ModelEditorProvider } from "./host/model/model-editor-provider.ts";
 import { ReportDocuments } from "./host/report-documents.ts";
 import { engineArguments } from "./host/settings.ts";
+import { DataChoice } from "./host/techniques/data-choice.ts";
+import { TechniqueList } from "./host/techniques/technique-list.ts";
+import { TechniqueRunner } from "./host/techniques/technique-runner.ts";
 import { registerTextViews } from "./host/text/register.ts";
 import { TextViews } from "./host/text/text-views.ts";
 import { TRAINING_PANEL, TrainingPanels } from "./host/training/training-panels.ts";
@@ -30,9 +33,22 @@ export function activate(context: vscode.ExtensionContext): void {
   const documents = new ModelDocuments();
   const reports = new ReportDocuments();
   const createEngine = () => new EngineClient(launch, log);
+  const techniques = new TechniqueList(engine);
+  const data = new DataChoice(context.workspaceState);
+  const runner = new TechniqueRunner({ engine, documents, reports, techniques, data });
   const training = new TrainingPanels(context, engine, documents, createEngine);
   const texts = new TextViews(engine, documents);
-  const parts: HostParts = { context, log, engine, documents, reports, texts, training };
+  const parts: HostParts = {
+    context,
+    log,
+    engine,
+    documents,
+    reports,
+    texts,
+    training,
+    runner,
+    data,
+  };
   documents.onDidChange((uri) => {
     const state = documents.get(uri)?.state;
     if (state?.kind === "ready") status.setRuntime(state.view.runtime);
@@ -47,14 +63,14 @@ export function activate(context: vscode.ExtensionContext): void {
     training,
     vscode.window.registerCustomEditorProvider(
       MODEL_EDITOR,
-      new ModelEditorProvider(context, engine, documents),
+      new ModelEditorProvider(context, engine, documents, runner),
       { supportsMultipleEditorsPerDocument: true },
     ),
     vscode.window.registerWebviewPanelSerializer(TRAINING_PANEL, training),
     registerTextViews(texts),
     trackContextKeys(documents),
     registerOpenCommands(parts),
-    registerFoldCommands(parts),
+    registerTechniqueCommands(parts),
     registerHistoryCommands(parts),
     registerReportCommands(parts),
     registerRunCommands(parts),

@@ -2,9 +2,10 @@ import { performance } from "node:perf_hooks";
 import { findAnalysis } from "../analyses/registry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import { checkedOptions, needsData } from "../passes/options.ts";
+import { checkedOptions } from "../passes/options.ts";
 import type { AnalysisRequest } from "../protocol/engine.ts";
 import type { AnalysisReport } from "../protocol/reports.ts";
+import { needsData } from "../protocol/technique-options.ts";
 import type { RequestContext } from "./context.ts";
 import { openSampleRuns } from "./sample-runs.ts";
 

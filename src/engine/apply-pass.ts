@@ -1,11 +1,12 @@
 import { performance } from "node:perf_hooks";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import { checkedOptions, needsData } from "../passes/options.ts";
+import { checkedOptions } from "../passes/options.ts";
 import type { Pass, PassOptions, PassResult } from "../passes/pass.ts";
 import { findPass } from "../passes/registry.ts";
 import type { PassRequest } from "../protocol/engine.ts";
 import type { PassReport } from "../protocol/reports.ts";
+import { needsData } from "../protocol/technique-options.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { certify } from "./certificate/certificate.ts";
 import type { RequestContext } from "./context.ts";
@@ -31,6 +32,7 @@ export async function applyPass(
   const pass = findPass(request.pass);
   const options = checkedOptions(pass, request.options);
   const result = await changedBy(pass, graph, { ...request, options }, context);
+  const compareOn = request.certificateData ?? request.data;
   const promises = pass.preserves(options) !== "nothing" && result.applied.length > 0;
   const certificate =
     request.verify && promises
@@ -41,11 +43,13 @@ export async function applyPass(
           runtime: await loadRuntime(),
           signal: context.signal,
           onProgress: context.progress,
-          ...(request.data === undefined ? {} : { data: request.data }),
+          ...(compareOn === undefined ? {} : { data: compareOn }),
         })
       : undefined;
   const report: PassReport = {
     pass: pass.id,
+    title: pass.title,
+    label: labelOf(pass, graph, options, result),
     applied: result.applied,
     skipped: result.skipped,
     before: graphCount(graph),
@@ -56,6 +60,15 @@ export async function applyPass(
     elapsedMs: performance.now() - start,
   };
   return { graph: result.graph, report };
+}
+
+/** "Fold bn1 into conv1" for one place, "Fold BatchNorm (53 nodes)" for more: what Undo shows. */
+function labelOf(pass: Pass, graph: Graph, options: PassOptions, { applied }: PassResult): string {
+  const [first] = applied;
+  if (first === undefined) return pass.title;
+  if (applied.length > 1) return `${pass.title} (${applied.length.toLocaleString("en")} nodes)`;
+  const site = pass.find(graph, options).find(({ id }) => id === first.node);
+  return site?.applicable === true ? site.title : `${pass.title}: ${first.node}`;
 }
 
 /**

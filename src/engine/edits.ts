@@ -1,3 +1,5 @@
+import { equals } from "@bufbuild/protobuf";
+import { type NodeProto, NodeProtoSchema } from "onnx-buf";
 import { readModel } from "../formats/onnx/read.ts";
 import { dataTypeName } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -15,7 +17,10 @@ export async function applyEdit(graph: Graph, edit: Edit, context: RequestContex
     const options = checkedOptions(pass, edit.options);
     return (await changedBy(pass, graph, { ...edit, options }, context)).graph;
   }
-  return replaceWeights(graph, await readModel(edit.path), edit.path);
+  const trained = await readModel(edit.path);
+  return edit.kind === "weights"
+    ? replaceWeights(graph, trained, edit.path)
+    : replaceModel(graph, trained);
 }
 
 /** Takes over every initializer of the same name from a trained copy of the model. */
@@ -34,4 +39,18 @@ function replaceWeights(graph: Graph, trained: Graph, file: string): Graph {
     initializers.set(name, other);
   }
   return { ...graph, initializers };
+}
+
+/**
+ * The trained model in place of this one. Nodes that training's passes left alone stay the objects
+ * they were, by which the page tells what has changed.
+ */
+function replaceModel(graph: Graph, trained: Graph): Graph {
+  const known = new Map(graph.nodes.map((node) => [node.output.join("\n"), node]));
+  const nodes = trained.nodes.map((node) => {
+    const before = known.get(node.output.join("\n"));
+    if (before === undefined) return node;
+    return equals(NodeProtoSchema, before as NodeProto, node as NodeProto) ? before : node;
+  });
+  return { ...trained, nodes };
 }

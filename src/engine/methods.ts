@@ -18,6 +18,7 @@ import { Documents } from "./documents.ts";
 import { nodeDetail } from "./node-detail.ts";
 import { PauseSwitch } from "./pause-switch.ts";
 import { preparedModel } from "./prepared-model.ts";
+import { passSites, sitesAt } from "./technique-sites.ts";
 import { techniques } from "./techniques.ts";
 import { textView } from "./text-view.ts";
 
@@ -43,6 +44,13 @@ export function engineMethods(): Methods {
       return (await applyPass(graph, params, context)).report;
     },
     techniques: async () => techniques(),
+    sites: async (params, context) => {
+      const { graph } = await documents.get(params, context);
+      return passSites(graph, params.pass, params.options);
+    },
+    sitesAt: async (params, context) => ({
+      sites: sitesAt((await documents.get(params, context)).graph, params.node),
+    }),
     analyze: async (params, context) => {
       const { graph } = await documents.get(params, context);
       return analyze(graph, params, context);

@@ -20,6 +20,7 @@ import type { NodeDetail, ParameterDetail } from "../protocol/engine.ts";
 import { valueStatistics } from "../statistics/value-statistics.ts";
 import { shapeText } from "./document-view.ts";
 import { parameterRole } from "./parameter-roles.ts";
+import { sitesAt } from "./technique-sites.ts";
 
 /** Statistics of a larger tensor would keep the page waiting; exported CNN layers are well below. */
 const MOST_ELEMENTS = 50_000_000;
@@ -47,6 +48,7 @@ export function nodeDetail(graph: Graph, position: number): NodeDetail {
     })),
     parameters: parameters(graph, node),
     ...(affine === undefined ? {} : { affine }),
+    techniques: sitesAt(graph, name),
     findings: findings(graph).filter((finding) => finding.node === name),
   };
 }

@@ -1,5 +1,6 @@
 import { InputError } from "../graph/input-error.ts";
-import type { OptionValues, TechniqueDescription, TechniqueOption } from "../protocol/engine.ts";
+import type { OptionValues, TechniqueDescription } from "../protocol/engine.ts";
+import { allowedValues, isAllowed } from "../protocol/technique-options.ts";
 
 /**
  * Every option of a pass or an analysis: what was given, and the defaults for the rest.
@@ -28,51 +29,4 @@ export function checkedOptions(
       return [option.name, value];
     }),
   );
-}
-
-function isAllowed(option: TechniqueOption, value: string | number | boolean): boolean {
-  switch (option.kind) {
-    case "choice":
-      return option.choices.some((choice) => choice === value);
-    case "boolean":
-      return typeof value === "boolean";
-    case "text":
-      return typeof value === "string";
-    case "number":
-      return (
-        typeof value === "number" &&
-        Number.isFinite(value) &&
-        value >= (option.minimum ?? Number.NEGATIVE_INFINITY) &&
-        value <= (option.maximum ?? Number.POSITIVE_INFINITY)
-      );
-  }
-}
-
-function allowedValues(option: TechniqueOption): string {
-  switch (option.kind) {
-    case "choice":
-      return option.choices.map((choice) => JSON.stringify(choice)).join(" or ");
-    case "boolean":
-      return "true or false";
-    case "text":
-      return "text";
-    case "number": {
-      const { minimum, maximum } = option;
-      if (minimum === undefined) {
-        return maximum === undefined ? "a number" : `a number up to ${maximum}`;
-      }
-      return maximum === undefined
-        ? `a number from ${minimum}`
-        : `a number from ${minimum} to ${maximum}`;
-    }
-  }
-}
-
-/** Whether the technique needs data with these options. */
-export function needsData(
-  { data }: Pick<TechniqueDescription, "data">,
-  options: OptionValues,
-): boolean {
-  if (typeof data === "object") return data.values.includes(String(options[data.option]));
-  return data === "always";
 }

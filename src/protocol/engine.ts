@@ -24,6 +24,14 @@ export interface EngineMethods {
     readonly passes: readonly TechniqueDescription[];
     readonly analyses: readonly TechniqueDescription[];
   };
+  /** Where a pass could act with these options, and why not elsewhere. */
+  sites(
+    params: DocumentRequest & { readonly pass: string; readonly options?: OptionValues },
+  ): PassSites;
+  /** What the passes could do at one node, with their default options; for light bulbs. */
+  sitesAt(params: DocumentRequest & { readonly node: string }): {
+    readonly sites: readonly TechniqueSite[];
+  };
   analyze(params: DocumentRequest & AnalysisRequest): AnalysisReport;
   /** The model as read-only text, with the findings placed on its lines. */
   text(params: DocumentRequest): TextView;
@@ -60,7 +68,7 @@ export const INPUT_ERROR_CODE = 1;
 /** Error code of a request that was cancelled and has nothing to keep. */
 export const CANCELLED_CODE = 2;
 
-/** One edit of a document: a pass on sites, or the weights of a training run. */
+/** One edit of a document: a pass on sites, or what a training run made. */
 export type Edit =
   | {
       readonly kind: "pass";
@@ -78,6 +86,12 @@ export type Edit =
       /** An ONNX file whose initializers replace those of the same name. */
       readonly path: string;
       readonly label: string;
+    }
+  | {
+      readonly kind: "model";
+      /** An ONNX file that takes the model's place. */
+      readonly path: string;
+      readonly label: string;
     };
 
 export interface PassRequest {
@@ -85,8 +99,23 @@ export interface PassRequest {
   readonly sites?: readonly string[];
   readonly options?: Readonly<Record<string, string | number | boolean>>;
   readonly verify: boolean;
-  /** For the certificate, and for a pass that measures on data. */
+  /** For a pass that measures on data, and for the certificate. */
   readonly data?: string;
+  /** For the certificate alone, in place of data: a pass must not measure on it without being asked to. */
+  readonly certificateData?: string;
+}
+
+/** An applicable site of a pass. */
+export interface TechniqueSite {
+  readonly pass: string;
+  readonly site: string;
+  /** The light bulb's and button's words, for example "Fold bn1 into conv1". */
+  readonly title: string;
+}
+
+export interface PassSites {
+  readonly applicable: readonly TechniqueSite[];
+  readonly skipped: readonly { readonly node: string; readonly reason: string }[];
 }
 
 /** What a form or the palette needs to know of a pass or an analysis. */
@@ -197,6 +226,8 @@ export interface NodeDetail {
   /** For a BatchNormalization: per-channel affine form y = scale·x + shift. */
   readonly affine?: { readonly scale: readonly number[]; readonly shift: readonly number[] };
   readonly findings: readonly Finding[];
+  /** What the passes could do here, with their default options. */
+  readonly techniques: readonly TechniqueSite[];
 }
 
 export interface TextView {

@@ -1,4 +1,4 @@
-import type { DocumentView, NodeDetail } from "./engine.ts";
+import type { DocumentView, NodeDetail, OptionValues, TechniqueDescription } from "./engine.ts";
 import type { PassReport } from "./reports.ts";
 
 /** Messages between the custom editor's host side and its page. */
@@ -7,6 +7,12 @@ export type ToModelPage =
   /** First true thing: shown before the engine has read the file. */
   | { readonly type: "opening"; readonly fileName: string; readonly bytes: number }
   | { readonly type: "document"; readonly view: DocumentView; readonly dirty: boolean }
+  /** What the menus offer; it comes once the engine has told. */
+  | {
+      readonly type: "techniques";
+      readonly passes: readonly TechniqueDescription[];
+      readonly analyses: readonly TechniqueDescription[];
+    }
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "nodeDetail"; readonly detail: NodeDetail }
   | { readonly type: "preview"; readonly request: PassSelection; readonly report: PassReport }
@@ -27,6 +33,11 @@ export type FromModelPage =
   | { readonly type: "select"; readonly index: number }
   | { readonly type: "preview"; readonly request: PassSelection }
   | { readonly type: "apply"; readonly request: PassSelection }
+  /** As apply, but everything there is to choose is asked for first. */
+  | { readonly type: "customize"; readonly request: PassSelection }
+  | { readonly type: "analyze"; readonly analysis: string }
+  /** Opens what a pass told as a document of its own. */
+  | { readonly type: "openReport"; readonly report: PassReport }
   | { readonly type: "cancel" }
   | { readonly type: "undo" }
   | { readonly type: "retry" }
@@ -39,4 +50,7 @@ export type FromModelPage =
 export interface PassSelection {
   readonly pass: string;
   readonly sites?: readonly string[];
+  readonly options?: OptionValues;
+  /** "digits" or a path, where the pass measures on data. */
+  readonly data?: string;
 }

@@ -11,6 +11,12 @@ export function fromJsonNumber(value: JsonNumber): number {
   return Number(value);
 }
 
+export function isJsonNumber(value: string | JsonNumber | undefined): value is JsonNumber {
+  return (
+    typeof value === "number" || value === "NaN" || value === "Infinity" || value === "-Infinity"
+  );
+}
+
 export interface ValueReport {
   readonly name: string;
   /** "float32", "int64", … */
@@ -92,6 +98,9 @@ export interface ReportTable {
 
 export interface PassReport {
   readonly pass: string;
+  readonly title: string;
+  /** What Undo shows, for example "Fold bn1 into conv1" or "Fold BatchNorm (53 nodes)". */
+  readonly label: string;
   readonly applied: readonly { readonly node: string; readonly into: string }[];
   readonly skipped: readonly { readonly node: string; readonly reason: string }[];
   readonly before: GraphCount;

@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { techniqueCommands } from "../../scripts/technique-manifest.ts";
+import { ANALYSES } from "../../src/analyses/registry.ts";
+import { PASSES } from "../../src/passes/registry.ts";
 import { root } from "../vscode/harness/paths.ts";
 
 interface Setting {
@@ -25,12 +28,23 @@ interface Manifest {
 const text = readFileSync(join(root, "package.json"), "utf8");
 const manifest: Manifest = JSON.parse(text);
 const { contributes } = manifest;
+/** What scripts/technique-commands.ts writes; the host registers all that are declared. */
+const techniqueName = /^normlens\.(?:pass|analysis)\./;
 const commands = contributes.commands.map(({ command }) => command);
 
 describe("the manifest", () => {
   test("names no command that the code does not know", () => {
     const code = sources(join(root, "src")).join("\n");
-    expect(commands.filter((command) => !code.includes(`"${command}"`))).toEqual([]);
+    const others = commands.filter((command) => !techniqueName.test(command));
+    expect(others.filter((command) => !code.includes(`"${command}"`))).toEqual([]);
+  });
+
+  test("declares a command for every pass and analysis, with its title: npm run techniques", () => {
+    const wanted = techniqueCommands(PASSES, ANALYSES);
+    const declared = contributes.commands.filter(({ command }) => techniqueName.test(command));
+    expect(declared).toEqual(wanted.map(({ declaration }) => declaration));
+    const titles = JSON.parse(readFileSync(join(root, "package.nls.json"), "utf8"));
+    expect(wanted.map(({ key }) => titles[key])).toEqual(wanted.map(({ title }) => title));
   });
 
   test("refers only to commands that it declares", () => {

@@ -1,79 +1,71 @@
-import { css, html, LitElement } from "lit";
+import { html, LitElement, nothing } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { icon } from "./icons.ts";
+import { menuStyles } from "./menu-styles.ts";
 
 export interface MenuItem {
   readonly id: string;
   readonly label: string;
+  /** Entries of one group stand together under its name. */
+  readonly group?: string;
+  /** One sentence about what the entry does. */
+  readonly description?: string;
 }
 
 /**
- * A "…" button with a menu after the ARIA menu-button pattern: arrows move, Escape returns the
- * focus. Fires `choose` with the item's id.
+ * A button with a menu after the ARIA menu-button pattern: arrows and first letters move, Escape
+ * returns the focus. Without `text` it is a quiet "…". Fires `choose` with the item's id.
  */
 @customElement("normlens-menu-button")
 export class MenuButton extends LitElement {
-  static override styles = [
-    sharedStyles,
-    css`
-      [popover] {
-        position: fixed;
-        inset: auto;
-        margin: 0;
-        padding: 4px;
-        min-width: 150px;
-        color: var(--vscode-menu-foreground);
-        background: var(--vscode-menu-background);
-        border: 1px solid var(--vscode-menu-border, var(--line));
-        border-radius: 5px;
-        box-shadow: 0 2px 8px var(--vscode-widget-shadow, transparent);
-      }
-      [role="menuitem"] {
-        display: block;
-        width: 100%;
-        font: inherit;
-        text-align: left;
-        color: inherit;
-        background: none;
-        border: 1px solid transparent;
-        border-radius: 3px;
-        padding: 3px 20px 3px 8px;
-        cursor: pointer;
-      }
-      [role="menuitem"]:focus,
-      [role="menuitem"]:hover {
-        color: var(--vscode-menu-selectionForeground, inherit);
-        background: var(--vscode-menu-selectionBackground);
-        border-color: var(--vscode-menu-selectionBorder, transparent);
-        outline: none;
-      }
-    `,
-  ];
+  static override styles = [sharedStyles, menuStyles];
 
   @property() label = "More actions";
+  /** What a button in a row of buttons says; "" for the arrow alone, beside the button it belongs to. */
+  @property() text: string | undefined;
+  @property({ type: Boolean }) primary = false;
+  @property({ type: Boolean }) disabled = false;
   @property({ attribute: false }) items: readonly MenuItem[] = [];
   @query("[popover]") private menu!: HTMLElement;
   @query("button") private button!: HTMLButtonElement;
 
   override render() {
+    const { text } = this;
+    const groups = [...new Set(this.items.map(({ group }) => group))];
     return html`<button
-        class="tool"
+        class=${text === undefined ? "tool" : `button ${this.primary ? "primary" : ""}`}
         aria-label=${this.label}
         aria-haspopup="menu"
         title=${this.label}
+        ?disabled=${this.disabled}
         @click=${this.open}
       >
-        ${icon("ellipsis")}
+        ${text === undefined ? icon("ellipsis") : html`${text}${icon("chevron-down")}`}
       </button>
       <div popover role="menu" aria-label=${this.label} @keydown=${this.onKey}>
-        ${this.items.map(
-          (item) =>
-            html`<button role="menuitem" tabindex="-1" @click=${() => this.choose(item)}>
-              ${item.label}
-            </button>`,
-        )}
+        ${groups.map((group) => this.group(group))}
       </div>`;
+  }
+
+  private group(group: string | undefined) {
+    const items = this.items.filter((item) => item.group === group);
+    const entries = items.map(
+      (item) =>
+        html`<button
+          role="menuitem"
+          tabindex="-1"
+          title=${item.description ?? nothing}
+          @click=${() => this.choose(item)}
+        >
+          ${item.label}
+        </button>`,
+    );
+    if (group === undefined) return entries;
+    return html`<div role="group" aria-label=${group}>
+      <div class="group" aria-hidden="true">${group}</div>
+      ${entries}
+    </div>`;
   }
 
   private open() {
@@ -110,6 +102,12 @@ export class MenuButton extends LitElement {
     } else if (event.key === "Escape" || event.key === "Tab") {
       event.preventDefault();
       this.close();
+    } else if (/^[a-z]$/i.test(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const letter = event.key.toLowerCase();
+      const following = [...entries.slice(focused + 1), ...entries.slice(0, focused + 1)];
+      following
+        .find((entry) => entry.textContent?.trim().toLowerCase().startsWith(letter))
+        ?.focus();
     }
   }
 }

@@ -5,6 +5,7 @@ import type { GraphCount, PassReport } from "../../src/protocol/reports.ts";
 import { bytes, count, counted, signed } from "../elements/format.ts";
 import { icon } from "../elements/icons.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
+import "../elements/report-table.ts";
 import "./certificate-view.ts";
 import { closeChangeView, request, showNode } from "./model-events.ts";
 import type { ShownChange } from "./page-state.ts";
@@ -63,8 +64,20 @@ export class ChangeView extends LitElement {
       }
       .actions {
         display: flex;
+        flex-wrap: wrap;
         gap: 6px;
         margin: 8px 0;
+      }
+      .statement {
+        display: grid;
+        grid-template-columns: 16px 1fr;
+        gap: 8px;
+        padding: 6px 8px;
+        margin-bottom: 4px;
+        line-height: 1.4;
+        border-left: 3px solid var(--information);
+        background: var(--vscode-textBlockQuote-background);
+        overflow-wrap: anywhere;
       }
       summary {
         cursor: pointer;
@@ -96,6 +109,11 @@ export class ChangeView extends LitElement {
         </button>
       </div>
       ${
+        report.statement === undefined
+          ? nothing
+          : html`<p class="statement" role="note">${icon("info", "information")}${report.statement}</p>`
+      }
+      ${
         certificate === undefined
           ? nothing
           : html`<normlens-certificate .certificate=${certificate}></normlens-certificate>`
@@ -116,16 +134,25 @@ export class ChangeView extends LitElement {
                 >Undo</vscode-button
               >`
         }
+        <vscode-button
+          secondary
+          title="As a document of its own"
+          @click=${() => request(this, { type: "openReport", report })}
+          >Open report</vscode-button
+        >
       </div>
-      ${this.comparison(report)} ${this.skips(report)}
+      ${this.comparison(report)}
+      ${report.tables?.map((table) => html`<normlens-report-table .table=${table}></normlens-report-table>`)}
+      ${this.skips(report)}
     </section>`;
   }
 
   private get caption(): string {
     const { kind, report } = this.change;
     const places = counted(report.applied.length, "place");
-    const name = report.pass.replaceAll("-", " ");
-    return kind === "preview" ? `Preview: ${name} at ${places}` : `Done: ${name} at ${places}`;
+    return kind === "preview"
+      ? `Preview: ${report.title} at ${places}`
+      : `Done: ${report.title} at ${places}`;
   }
 
   private comparison({ before, after }: PassReport) {

@@ -3,7 +3,19 @@ import type { FromModelPage } from "../../src/protocol/model-page.ts";
 /** A wish of some part of the page; the page sends it to the host. */
 export type ModelRequest = Extract<
   FromModelPage,
-  { type: "preview" | "apply" | "undo" | "cancel" | "retry" | "openAsText" | "train" }
+  {
+    type:
+      | "preview"
+      | "apply"
+      | "customize"
+      | "analyze"
+      | "openReport"
+      | "undo"
+      | "cancel"
+      | "retry"
+      | "openAsText"
+      | "train";
+  }
 >;
 
 declare global {

@@ -1,11 +1,20 @@
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import "@vscode-elements/elements/dist/vscode-button/index.js";
+import type { TechniqueDescription } from "../../src/protocol/engine.ts";
 import type { ModelReport } from "../../src/protocol/reports.ts";
 import { amount, bytes, counted, valueType } from "../elements/format.ts";
+import "../elements/menu-button.ts";
+import type { MenuItem } from "../elements/menu-button.ts";
 import { pageHeaderStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { request } from "./model-events.ts";
+import { NO_TECHNIQUES, type Techniques } from "./page-state.ts";
+
+const FOLD_ITEMS: readonly MenuItem[] = [
+  { id: "selected", label: "Fold selected…" },
+  { id: "preview", label: "Preview fold" },
+];
 
 /** How the formats write themselves. */
 const FORMAT_NAMES: Readonly<Record<string, string>> = { onnx: "ONNX" };
@@ -35,12 +44,17 @@ export class ModelHeader extends LitElement {
       .values {
         overflow-wrap: anywhere;
       }
+      .split {
+        display: flex;
+        gap: 1px;
+      }
     `,
   ];
 
   @property() fileName = "";
   @property({ type: Number }) bytes = 0;
   @property({ attribute: false }) report: ModelReport | undefined;
+  @property({ attribute: false }) techniques: Techniques = NO_TECHNIQUES;
   @property({ type: Boolean }) dirty = false;
   @property({ type: Boolean }) busy = false;
 
@@ -64,12 +78,29 @@ export class ModelHeader extends LitElement {
         </div>
       </div>
       <div class="buttons">
+        <span class="split">
         <vscode-button
           ?disabled=${this.busy || folds === 0}
           title=${folds === 0 ? "No BatchNormalization node here can be folded" : `Fold ${counted(folds, "BatchNormalization node")} into their neighbours`}
           @click=${() => request(this, { type: "apply", request: { pass: "fold-batch-norm" } })}
           >Fold all</vscode-button
         >
+        <normlens-menu-button
+          primary
+          text=""
+          label="More ways to fold"
+          ?disabled=${this.busy || folds === 0}
+          .items=${FOLD_ITEMS}
+          @choose=${(event: CustomEvent<string>) => this.chooseFold(event.detail)}
+        ></normlens-menu-button>
+        </span>
+        <normlens-menu-button
+          text="Techniques"
+          label="Techniques"
+          ?disabled=${this.busy || report === undefined || this.items.length === 0}
+          .items=${this.items}
+          @choose=${(event: CustomEvent<string>) => this.chooseTechnique(event.detail)}
+        ></normlens-menu-button>
         <vscode-button
           secondary
           ?disabled=${this.busy || report === undefined}
@@ -84,6 +115,31 @@ export class ModelHeader extends LitElement {
         >
       </div>
     </header>`;
+  }
+
+  /** Passes change the model, analyses only look at it; ids may be the same. */
+  private get items(): readonly MenuItem[] {
+    const { passes, analyses } = this.techniques;
+    const entry =
+      (kind: string, group: string) =>
+      ({ id, title, description }: TechniqueDescription) => ({
+        id: `${kind} ${id}`,
+        label: `${title}…`,
+        group,
+        description,
+      });
+    return [...passes.map(entry("pass", "Change")), ...analyses.map(entry("analysis", "Analyze"))];
+  }
+
+  private chooseTechnique(item: string) {
+    const [kind, id = ""] = item.split(" ");
+    if (kind === "pass") request(this, { type: "customize", request: { pass: id } });
+    else request(this, { type: "analyze", analysis: id });
+  }
+
+  private chooseFold(item: string) {
+    const type = item === "preview" ? "preview" : "customize";
+    request(this, { type, request: { pass: "fold-batch-norm" } });
   }
 
   private get foldable(): number {

@@ -139,6 +139,7 @@ export class ModelPage extends LitElement {
         .fileName=${page.fileName}
         .bytes=${page.bytes}
         .report=${page.view?.report}
+        .techniques=${page.techniques}
         ?dirty=${page.dirty}
         ?busy=${busy}
       ></normlens-model-header>
@@ -183,7 +184,11 @@ export class ModelPage extends LitElement {
     }
     const { detail } = page;
     if (detail === undefined || detail.index !== this.selected) return nothing;
-    return html`<normlens-node-detail .detail=${detail} ?busy=${busy}></normlens-node-detail>`;
+    return html`<normlens-node-detail
+      .detail=${detail}
+      .techniques=${page.techniques}
+      ?busy=${busy}
+    ></normlens-node-detail>`;
   }
 
   private failed() {

@@ -7,7 +7,9 @@ import { icon } from "../elements/icons.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import "./affine-table.ts";
 import { request, showNode } from "./model-events.ts";
+import { NO_TECHNIQUES, type Techniques } from "./page-state.ts";
 import "./parameter-view.ts";
+import "./site-list.ts";
 
 /** One node: where its inputs come from, what it holds, and what can be done with it. */
 @customElement("normlens-node-detail")
@@ -64,6 +66,7 @@ export class NodeDetailView extends LitElement {
   ];
 
   @property({ attribute: false }) detail!: NodeDetail;
+  @property({ attribute: false }) techniques: Techniques = NO_TECHNIQUES;
   @property({ type: Boolean }) busy = false;
 
   override render() {
@@ -78,6 +81,7 @@ export class NodeDetailView extends LitElement {
           ? nothing
           : html`<section>${detail.findings.map((finding) => this.finding(finding))}</section>`
       }
+      ${this.sites()}
       <section>
         <dl>
           ${detail.inputs.map(
@@ -113,6 +117,19 @@ export class NodeDetailView extends LitElement {
           html`<normlens-parameter-view .parameter=${parameter}></normlens-parameter-view>`,
       )}
     </article>`;
+  }
+
+  /** What a finding proposes above is not said again. */
+  private sites() {
+    const { detail } = this;
+    const proposed = new Set(detail.findings.map(({ fix }) => `${fix?.pass} ${fix?.site}`));
+    const sites = detail.techniques.filter(({ pass, site }) => !proposed.has(`${pass} ${site}`));
+    if (sites.length === 0) return nothing;
+    return html`<normlens-site-list
+      .sites=${sites}
+      .passes=${this.techniques.passes}
+      ?busy=${this.busy}
+    ></normlens-site-list>`;
   }
 
   private finding(finding: Finding) {

@@ -1,4 +1,4 @@
-import type { DocumentView, NodeDetail } from "../../src/protocol/engine.ts";
+import type { DocumentView, NodeDetail, TechniqueDescription } from "../../src/protocol/engine.ts";
 import type { PassSelection, ToModelPage } from "../../src/protocol/model-page.ts";
 import type { PassReport } from "../../src/protocol/reports.ts";
 import { counted } from "../elements/format.ts";
@@ -12,11 +12,20 @@ export interface ModelPageState {
   readonly dirty: boolean;
   /** The sentence of a failed opening. */
   readonly failure?: string;
+  /** What the menus offer. */
+  readonly techniques: Techniques;
   readonly detail?: NodeDetail;
   readonly change?: ShownChange;
   readonly busy?: { readonly message: string; readonly fraction?: number };
   readonly status: { readonly text: string; readonly problem: boolean };
 }
+
+export interface Techniques {
+  readonly passes: readonly TechniqueDescription[];
+  readonly analyses: readonly TechniqueDescription[];
+}
+
+export const NO_TECHNIQUES: Techniques = { passes: [], analyses: [] };
 
 /** A change on show beside the nodes: what it would do, or what it did. */
 export type ShownChange =
@@ -28,13 +37,21 @@ export const EMPTY_PAGE: ModelPageState = {
   fileName: "",
   bytes: 0,
   dirty: false,
+  techniques: NO_TECHNIQUES,
   status: { text: "", problem: false },
 };
 
 export function receive(state: ModelPageState, message: ToModelPage): ModelPageState {
   switch (message.type) {
     case "opening":
-      return { ...EMPTY_PAGE, fileName: message.fileName, bytes: message.bytes };
+      return {
+        ...EMPTY_PAGE,
+        techniques: state.techniques,
+        fileName: message.fileName,
+        bytes: message.bytes,
+      };
+    case "techniques":
+      return { ...state, techniques: { passes: message.passes, analyses: message.analyses } };
     case "document": {
       const { failure: _failure, ...rest } = state;
       const { view } = message;

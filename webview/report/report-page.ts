@@ -9,6 +9,7 @@ import "../charts/ridge-chart.ts";
 import { accuracyCurves, lossCurves } from "../charts/run-curves.ts";
 import { shiftBand } from "../charts/shift-band.ts";
 import type { SaveFile } from "../elements/page-events.ts";
+import "../elements/report-table.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { outcomeOf } from "../train/run-outcome.ts";
 import { applyEvents, NO_RUN, type RunState, type StartEvent } from "../train/run-state.ts";
@@ -117,13 +118,15 @@ function layerSection(run: RunState, value: string) {
 function passSection(report: PassReport) {
   const { before, after } = report;
   return html`<section>
-    <h2 class="heading">${report.pass}</h2>
+    <h2 class="heading">${report.label}</h2>
     <p>
       ${report.applied.length} applied, ${report.skipped.length} left; ${before.nodes} → ${after.nodes}
       nodes, ${before.parameters.toLocaleString("en")} → ${after.parameters.toLocaleString("en")}
       parameters.
     </p>
+    <p>${report.statement}</p>
     <p>${report.certificate?.sentence}</p>
+    ${report.tables?.map((table) => html`<normlens-report-table .table=${table}></normlens-report-table>`)}
   </section>`;
 }
 

@@ -4,6 +4,8 @@ import type { EngineClient } from "../engine/engine-client.ts";
 import { reportingFailure } from "../model/apply-pass.ts";
 import { activeModel, type ModelDocuments } from "../model/model-documents.ts";
 import type { ReportDocuments } from "../report-documents.ts";
+import type { DataChoice } from "../techniques/data-choice.ts";
+import type { TechniqueRunner } from "../techniques/technique-runner.ts";
 import { modelUriOf, TEXT_SCHEME } from "../text/text-uri.ts";
 import type { TextViews } from "../text/text-views.ts";
 import type { TrainingPanels } from "../training/training-panels.ts";
@@ -17,6 +19,8 @@ export interface HostParts {
   readonly reports: ReportDocuments;
   readonly texts: TextViews;
   readonly training: TrainingPanels;
+  readonly runner: TechniqueRunner;
+  readonly data: DataChoice;
 }
 
 export type CommandHandler = (...values: readonly unknown[]) => Promise<void> | void;

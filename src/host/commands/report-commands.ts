@@ -80,11 +80,12 @@ async function chooseOther(model: vscode.Uri): Promise<vscode.Uri | undefined> {
 }
 
 async function showStatistics(
-  { documents, engine, reports }: HostParts,
+  { data: choice, documents, engine, reports }: HostParts,
   model: vscode.Uri,
 ): Promise<void> {
-  const data = await chooseData(model);
-  if (data === undefined) return;
+  const step = { title: vscode.l10n.t("Show Activation Statistics"), step: 1, totalSteps: 1 };
+  const data = await choice.ask(step, model, { optional: false });
+  if (typeof data !== "string") return;
   const document = documents.get(model)?.request() ?? { path: model.fsPath, edits: [] };
   const { values } = await withSlowProgress(
     vscode.l10n.t("Show Activation Statistics"),
@@ -93,22 +94,4 @@ async function showStatistics(
   );
   const title = vscode.l10n.t("Activations of {0} on {1}", basename(model.path), basename(data));
   await reports.show(title, statisticsMarkdown(title, values));
-}
-
-async function chooseData(model: vscode.Uri): Promise<string | undefined> {
-  const embedded = {
-    label: "digits",
-    description: vscode.l10n.t("1,797 handwritten digits, included"),
-  };
-  const browse = { label: vscode.l10n.t("$(folder-opened) Browse…") };
-  const choice = await vscode.window.showQuickPick([embedded, browse], {
-    title: vscode.l10n.t("Data to run the model on"),
-  });
-  if (choice === undefined || choice === embedded) return choice?.label;
-  const chosen = await vscode.window.showOpenDialog({
-    canSelectFolders: true,
-    canSelectFiles: true,
-    defaultUri: vscode.Uri.joinPath(model, ".."),
-  });
-  return chosen?.[0]?.fsPath;
 }

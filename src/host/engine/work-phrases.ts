@@ -7,6 +7,8 @@ const phrases: Readonly<Record<EngineMethod, string>> = {
   nodeDetail: "reading a node",
   preview: "comparing outputs",
   techniques: "listing techniques",
+  sites: "looking for places",
+  sitesAt: "looking for places",
   analyze: "looking at the model",
   text: "writing the model as text",
   save: "saving",

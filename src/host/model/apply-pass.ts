@@ -1,16 +1,24 @@
 import * as vscode from "vscode";
 import type { PassSelection } from "../../protocol/model-page.ts";
+import type { PassReport } from "../../protocol/reports.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
 import { type ReportProgress, withSlowProgress } from "../progress.ts";
 import { verifiesEdits } from "../settings.ts";
-import { editOf, nothingDone, passTitle, sentenceAbout } from "./edits.ts";
+import { editOf, nothingDone, sentenceAbout } from "./edits.ts";
 import type { ModelDocument } from "./model-document.ts";
+import { modelTab } from "./model-documents.ts";
 
 const statusTime = 10_000;
 
 export interface ApplyOptions {
   readonly token?: vscode.CancellationToken;
   readonly onProgress?: ReportProgress;
+}
+
+interface PassOptions extends ApplyOptions {
+  /** The pass's own title. */
+  readonly title: string;
+  readonly showReport: (report: PassReport) => Promise<void>;
 }
 
 /**
@@ -20,10 +28,10 @@ export interface ApplyOptions {
 export async function applyPass(
   document: ModelDocument,
   selection: PassSelection,
-  options: ApplyOptions = {},
+  options: PassOptions,
 ): Promise<void> {
   const report = await withSlowProgress(
-    passTitle(selection.pass),
+    options.title,
     (token, onProgress) =>
       document.preview(selection, verifiesEdits(document.uri), token, (progress) => {
         onProgress(progress);
@@ -42,6 +50,9 @@ export async function applyPass(
   document.show({ type: "applied", sentence, report });
   vscode.window.setStatusBarMessage(`$(check) ${sentence}`, statusTime);
   if (report.certificate?.pass === false) void warnAboutCertificate(document, sentence);
+  else if (tellsMore(report) && !isLookedAt(document)) {
+    void tellMore(sentence, () => options.showReport(report));
+  }
 }
 
 /** Runs something for the user and shows a failure as its one sentence; cancelling is silent. */
@@ -54,6 +65,23 @@ export async function reportingFailure(work: () => Promise<void>): Promise<void>
     const choice = await vscode.window.showErrorMessage(sentenceOf(error), showLog);
     if (choice === showLog) await vscode.commands.executeCommand("normlens.showLog");
   }
+}
+
+/** A changed function, or numbers, are more than the status bar has room for. */
+function tellsMore({ statement, tables = [] }: PassReport): boolean {
+  return statement !== undefined || tables.length > 0;
+}
+
+/** The page shows statement and tables itself; a light bulb may have changed a model behind it. */
+function isLookedAt(document: ModelDocument): boolean {
+  const tab = modelTab(document.uri);
+  return tab?.isActive === true && tab.group.isActive;
+}
+
+async function tellMore(sentence: string, showReport: () => Promise<void>): Promise<void> {
+  const details = vscode.l10n.t("Show Report");
+  const choice = await vscode.window.showInformationMessage(sentence, details);
+  if (choice === details) await showReport();
 }
 
 async function warnAboutCertificate(document: ModelDocument, sentence: string): Promise<void> {

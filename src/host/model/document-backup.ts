@@ -52,5 +52,5 @@ function isBackup(value: unknown): value is DocumentBackup {
 function isEdit(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { kind, label } = value as Record<string, unknown>;
-  return (kind === "pass" || kind === "weights") && typeof label === "string";
+  return (kind === "pass" || kind === "weights" || kind === "model") && typeof label === "string";
 }

@@ -6,52 +6,37 @@ export const FOLD_BATCH_NORM = "fold-batch-norm";
 
 /** The edit that makes a pass report come true, with the label that Undo shows. */
 export function editOf(selection: PassSelection, report: PassReport): Edit {
+  const { pass, sites, options = {}, data } = selection;
   return {
     kind: "pass",
-    pass: selection.pass,
-    ...(selection.sites === undefined ? {} : { sites: selection.sites }),
-    options: {},
-    label: labelOf(report),
+    pass,
+    ...(sites === undefined ? {} : { sites }),
+    options,
+    ...(data === undefined ? {} : { data }),
+    label: report.label,
   };
 }
 
-/** "Fold bn1 into conv1", or "Fold BatchNorm (53 nodes)". */
-export function labelOf(report: PassReport): string {
-  const [first] = report.applied;
-  if (report.applied.length === 1 && first !== undefined && report.pass === FOLD_BATCH_NORM) {
-    return first.into === first.node
-      ? `Fold ${first.node}`
-      : `Fold ${first.node} into ${first.into}`;
-  }
-  return `${passTitle(report.pass)} (${counted(report.applied.length, "node")})`;
-}
-
-/** What was done, and whether the function stayed the same: the status line after an edit. */
+/** What was done, and what became of the function: the status line after an edit. */
 export function sentenceAbout(report: PassReport): string {
-  const done = `${doneSentence(report)}.`;
-  return report.certificate === undefined ? done : `${done} ${report.certificate.sentence}`;
+  return [`${doneSentence(report)}.`, report.statement, report.certificate?.sentence]
+    .filter((sentence) => sentence !== undefined)
+    .join(" ");
 }
 
-function doneSentence(report: PassReport): string {
-  const label = labelOf(report);
-  if (report.pass !== FOLD_BATCH_NORM) return label;
-  return report.applied.length === 1
+function doneSentence({ pass, applied, label }: PassReport): string {
+  if (pass !== FOLD_BATCH_NORM) return label;
+  return applied.length === 1
     ? label.replace(/^Fold/, "Folded")
-    : `Folded ${counted(report.applied.length, "BatchNormalization node")}`;
+    : `Folded ${counted(applied.length, "BatchNormalization node")}`;
 }
 
 /** Why nothing could be done, in one sentence. */
-export function nothingDone(report: PassReport): string {
-  const [first, ...others] = report.skipped;
-  if (first === undefined) return `${passTitle(report.pass)}: the model has no place for it.`;
+export function nothingDone({ title, skipped }: Pick<PassReport, "title" | "skipped">): string {
+  const [first, ...others] = skipped;
+  if (first === undefined) return `${title}: the model has no place for it.`;
   const rest = others.length > 0 ? ` (and ${counted(others.length, "more place")})` : "";
-  return `${passTitle(report.pass)} is not possible at ${first.node}: ${first.reason}${rest}`;
-}
-
-/** "fold-batch-norm" → "Fold BatchNorm", as the palette writes it. */
-export function passTitle(pass: string): string {
-  const words = pass.replaceAll("batch-norm", "BatchNorm").split("-").join(" ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return `${title} is not possible at ${first.node}: ${first.reason}${rest}`;
 }
 
 export function counted(count: number, noun: string): string {

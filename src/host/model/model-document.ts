@@ -128,7 +128,12 @@ export class ModelDocument implements vscode.CustomDocument {
     const data = certificateData(this.uri);
     return this.#engine.request(
       "preview",
-      { ...this.request(), ...selection, verify, ...(data === undefined ? {} : { data }) },
+      {
+        ...this.request(),
+        ...selection,
+        verify,
+        ...(data === undefined ? {} : { certificateData: data }),
+      },
       { ...tokenOption(token), ...(onProgress === undefined ? {} : { onProgress }) },
     );
   }

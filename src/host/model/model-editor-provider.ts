@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
 import { type PageName, pageHtml, pageOptions } from "../page-html.ts";
+import type { TechniqueRunner } from "../techniques/technique-runner.ts";
 import { assertTrust } from "../trust.ts";
 import { ModelDocument } from "./model-document.ts";
 import { MODEL_EDITOR, type ModelDocuments } from "./model-documents.ts";
@@ -16,15 +17,22 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
   readonly #context: vscode.ExtensionContext;
   readonly #engine: EngineClient;
   readonly #documents: ModelDocuments;
+  readonly #runner: TechniqueRunner;
   readonly #edited = new vscode.EventEmitter<vscode.CustomDocumentEditEvent<ModelDocument>>();
   readonly onDidChangeCustomDocument = this.#edited.event;
   #cleaned = false;
   #recovering = false;
 
-  constructor(context: vscode.ExtensionContext, engine: EngineClient, documents: ModelDocuments) {
+  constructor(
+    context: vscode.ExtensionContext,
+    engine: EngineClient,
+    documents: ModelDocuments,
+    runner: TechniqueRunner,
+  ) {
     this.#context = context;
     this.#engine = engine;
     this.#documents = documents;
+    this.#runner = runner;
     context.subscriptions.push(
       engine.onDidCrash((cause) => void this.#recover(cause)),
       this.#edited,
@@ -54,7 +62,7 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
 
   resolveCustomEditor(document: ModelDocument, panel: vscode.WebviewPanel): void {
     panel.webview.options = pageOptions(this.#context.extensionUri);
-    showDocument(document, panel);
+    showDocument(document, panel, this.#runner);
     panel.webview.html = pageHtml(panel.webview, this.#context.extensionUri, page);
     // VS Code knows the document only after this call has returned.
     setTimeout(() => document.announceRecovered());

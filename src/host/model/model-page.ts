@@ -4,13 +4,13 @@ import type { FromModelPage, PassSelection, ToModelPage } from "../../protocol/m
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
 import type { ReportProgress } from "../progress.ts";
 import { saveBytes } from "../save-file.ts";
-import { requireTrust } from "../trust.ts";
-import { applyPass } from "./apply-pass.ts";
+import type { Asking, TechniqueRunner } from "../techniques/technique-runner.ts";
 import type { DocumentState, ModelDocument } from "./model-document.ts";
 
 /** One page of a document. VS Code may throw the page away while it is hidden and load it again. */
 class ModelPage {
   readonly #document: ModelDocument;
+  readonly #runner: TechniqueRunner;
   readonly #webview: vscode.Webview;
   readonly #subscriptions: vscode.Disposable[];
   #ready = false;
@@ -18,8 +18,9 @@ class ModelPage {
   #work: vscode.CancellationTokenSource | undefined;
   #selecting: vscode.CancellationTokenSource | undefined;
 
-  constructor(document: ModelDocument, panel: vscode.WebviewPanel) {
+  constructor(document: ModelDocument, panel: vscode.WebviewPanel, runner: TechniqueRunner) {
     this.#document = document;
+    this.#runner = runner;
     this.#webview = panel.webview;
     this.#subscriptions = [
       panel.webview.onDidReceiveMessage((message: FromModelPage) => this.#receive(message)),
@@ -45,10 +46,23 @@ class ModelPage {
         void this.#select(message.index);
         return;
       case "preview":
-        void this.#working((token, report) => this.#preview(message.request, token, report));
+        void this.#preview(message.request);
         return;
       case "apply":
-        void this.#working((token, onProgress) => this.#apply(message.request, token, onProgress));
+        void this.#apply(message.request, "necessary");
+        return;
+      case "customize":
+        void this.#apply(message.request, "everything");
+        return;
+      case "analyze":
+        void vscode.commands.executeCommand(
+          "normlens.analyzeModel",
+          this.#document.uri,
+          message.analysis,
+        );
+        return;
+      case "openReport":
+        void this.#runner.showReport(this.#document.uri, message.report);
         return;
       case "cancel":
         this.#work?.cancel();
@@ -71,6 +85,7 @@ class ModelPage {
     this.#waiting = [];
     this.#showState(this.#document.state);
     for (const message of waiting) this.post(message);
+    void this.#tellTechniques();
   }
 
   #showState(state: DocumentState): void {
@@ -100,23 +115,32 @@ class ModelPage {
     }
   }
 
-  async #preview(
-    request: PassSelection,
-    token: vscode.CancellationToken,
-    onProgress: ReportProgress,
-  ): Promise<void> {
-    const report = await this.#document.preview(request, true, token, onProgress);
-    this.post({ type: "preview", request, report });
+  /** Without them the page has no menus, and whatever is wrong the opening of the model tells. */
+  async #tellTechniques(): Promise<void> {
+    const techniques = await this.#runner.techniques.all().catch(() => undefined);
+    if (techniques !== undefined) this.post({ type: "techniques", ...techniques });
   }
 
-  async #apply(
-    request: PassSelection,
-    token: vscode.CancellationToken,
-    onProgress: ReportProgress,
-  ): Promise<void> {
-    if (await requireTrust(vscode.l10n.t("Changing a model"))) {
-      await applyPass(this.#document, request, { token, onProgress });
-    }
+  async #preview(selection: PassSelection): Promise<void> {
+    await this.#reporting(async () => {
+      const request = await this.#runner.complete(this.#document, selection, "necessary");
+      if (request === undefined) return;
+      await this.#working(async (token, onProgress) => {
+        const report = await this.#document.preview(request, true, token, onProgress);
+        this.post({ type: "preview", request, report });
+      });
+    });
+  }
+
+  /** What is to be asked is asked first: the page shows progress only of work. */
+  async #apply(selection: PassSelection, asking: Asking): Promise<void> {
+    await this.#reporting(async () => {
+      const request = await this.#runner.complete(this.#document, selection, asking);
+      if (request === undefined) return;
+      await this.#working((token, onProgress) =>
+        this.#runner.change(this.#document, request, { token, onProgress }),
+      );
+    });
   }
 
   async #saveFile(suggestedName: string, content: ArrayBuffer): Promise<void> {
@@ -140,11 +164,18 @@ class ModelPage {
     this.post({ type: "busy", message: vscode.l10n.t("Comparing outputs") });
     try {
       await run(work.token, (progress) => this.post({ type: "busy", ...progress }));
-    } catch (error) {
-      if (!isCancellation(error)) this.post({ type: "problem", message: sentenceOf(error) });
     } finally {
       if (this.#work === work) this.post({ type: "idle" });
       work.dispose();
+    }
+  }
+
+  /** A failure is told on the page; cancelling is silent. */
+  async #reporting(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isCancellation(error)) this.post({ type: "problem", message: sentenceOf(error) });
     }
   }
 
@@ -156,8 +187,12 @@ class ModelPage {
 }
 
 /** Connects a panel with its document; the page lives as long as the panel does. */
-export function showDocument(document: ModelDocument, panel: vscode.WebviewPanel): void {
-  new ModelPage(document, panel);
+export function showDocument(
+  document: ModelDocument,
+  panel: vscode.WebviewPanel,
+  runner: TechniqueRunner,
+): void {
+  new ModelPage(document, panel, runner);
 }
 
 const commandOf = {

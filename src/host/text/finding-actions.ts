@@ -72,7 +72,8 @@ function foldAllActions({ model, view }: ModelText): vscode.CodeAction[] {
   });
 }
 
-function applyCommand(
+/** What a light bulb does; the command asks for what has no sensible default. */
+export function applyCommand(
   title: string,
   model: vscode.Uri,
   pass: string,

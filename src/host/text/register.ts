@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { FindingActions } from "./finding-actions.ts";
 import { publishDiagnostics } from "./finding-diagnostics.ts";
+import { TechniqueActions } from "./technique-actions.ts";
 import { guardTexts } from "./text-guard.ts";
 import { NodeFoldings, NodeHovers, NodeSymbols } from "./text-language.ts";
 import { TEXT_LANGUAGE, TEXT_SCHEME } from "./text-uri.ts";
@@ -18,6 +19,11 @@ export function registerTextViews(texts: TextViews): vscode.Disposable {
       selector,
       new FindingActions(texts),
       FindingActions.metadata,
+    ),
+    vscode.languages.registerCodeActionsProvider(
+      selector,
+      new TechniqueActions(texts),
+      TechniqueActions.metadata,
     ),
     publishDiagnostics(texts),
     guardTexts(texts),

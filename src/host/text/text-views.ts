@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { DocumentView, TextView } from "../../protocol/engine.ts";
+import type { DocumentView, TechniqueSite, TextView } from "../../protocol/engine.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { sentenceOf } from "../engine/engine-error.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
@@ -43,10 +43,23 @@ export class TextViews implements vscode.FileSystemProvider {
   /** The node whose text the cursor is in. */
   nodeAt(editor: vscode.TextEditor | undefined): string | undefined {
     if (editor === undefined) return undefined;
-    const { line: cursor } = editor.selection.active;
-    return this.get(editor.document.uri)?.view.symbols.find(
-      ({ line, endLine }) => line <= cursor && cursor <= endLine,
-    )?.name;
+    return this.nodeOf(editor.document.uri, editor.selection.active.line);
+  }
+
+  /** The node that a line belongs to. */
+  nodeOf(uri: vscode.Uri, at: number): string | undefined {
+    return this.get(uri)?.view.symbols.find(({ line, endLine }) => line <= at && at <= endLine)
+      ?.name;
+  }
+
+  /** What the passes could do at a node. */
+  async sitesAt(
+    uri: vscode.Uri,
+    node: string,
+    token: vscode.CancellationToken,
+  ): Promise<readonly TechniqueSite[]> {
+    const request = { ...this.#request(uri), node };
+    return (await this.#engine.request("sitesAt", request, { token })).sites;
   }
 
   /** The model behind a text: as edited when it is open, else as in the file. */

@@ -1,5 +1,6 @@
 import { basename, extname } from "node:path";
 import * as vscode from "vscode";
+import type { PassStep } from "../../protocol/training.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { editOf, FOLD_BATCH_NORM, nothingDone, sentenceAbout } from "../model/edits.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
@@ -50,6 +51,14 @@ export class RunResults {
     return vscode.l10n.t("Saved {0}. {1}", basename(target.path), sentenceAbout(report));
   }
 
+  /**
+   * Takes the best model into the editor.
+   *
+   * A run that began with passes trained another graph, whose weights fit no other. The whole model
+   * comes as one edit: one Undo takes it back, and a replay after a crash reads one file that does
+   * not change any more. The passes as edits of their own would start from the file's weights
+   * instead of the run's fresh ones, and would measure again, on data that may be gone by then.
+   */
   async applyWeights(run: TrainingRun): Promise<string | undefined> {
     if (!(await requireTrust(vscode.l10n.t("Changing a model")))) return undefined;
     const document = await this.#documents.obtain(run.model);
@@ -58,12 +67,13 @@ export class RunResults {
       stop === undefined
         ? vscode.l10n.t("Use trained weights")
         : vscode.l10n.t("Use trained weights of epoch {0}", stop.bestEpoch);
-    await document.add({ kind: "weights", path: bestOf(run), label });
+    const changed = passesOf(run).length > 0;
+    const kind = changed ? "model" : "weights";
+    await document.add({ kind, path: bestOf(run), label });
     if (document.state.kind === "failed") throw new Error(document.state.message);
-    const sentence = vscode.l10n.t(
-      "{0} has the trained weights now; save it to keep them.",
-      nameOf(run),
-    );
+    const sentence = changed
+      ? vscode.l10n.t("{0} is the trained model now; save it to keep it.", nameOf(run))
+      : vscode.l10n.t("{0} has the trained weights now; save it to keep them.", nameOf(run));
     document.show({ type: "outdated" });
     document.show({ type: "notice", message: sentence });
     return sentence;
@@ -88,6 +98,11 @@ function bestOf(run: TrainingRun): string {
   const best = run.bestModel;
   if (best !== undefined) return best;
   throw new Error(vscode.l10n.t("This run has no model yet: it ended before its first epoch."));
+}
+
+/** The passes that changed the model before the run. */
+function passesOf(run: TrainingRun): readonly PassStep[] {
+  return run.events.find((event) => event.event === "start")?.config.passes ?? [];
 }
 
 function nameOf(run: TrainingRun): string {

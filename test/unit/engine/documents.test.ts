@@ -87,3 +87,19 @@ test("trained weights are an edit; weights of another model are refused by name"
     /digits-mlp\.onnx: (has no weights for|fc\d\.)/,
   );
 });
+
+test("a trained model takes the place of the other, and what it left alone counts as unchanged", async () => {
+  const folder = await temporaryFolder();
+  const trained = join(folder, "best.onnx");
+  const { graph } = await new Documents().get({ path: MODEL, edits: [fold("bn2")] }, context);
+  await saveModel(graph, trained);
+  const edits: Edit[] = [fold("bn1"), { kind: "model", path: trained, label: "Use trained model" }];
+  const documents = new Documents();
+  const adopted = await documents.get({ path: MODEL, edits }, context);
+  expect(Buffer.compare(encodeModel(adopted.graph), encodeModel(graph))).toBe(0);
+  const node = (name: string) => adopted.graph.nodes.find((each) => each.name === name);
+  expect(node("relu1")).toBe(adopted.original.nodes.find((each) => each.name === "relu1"));
+  expect(node("conv2")).not.toBe(adopted.original.nodes.find((each) => each.name === "conv2"));
+  const undone = await documents.get({ path: MODEL, edits: edits.slice(0, 1) }, context);
+  expect(undone.graph.nodes.some(({ name }) => name === "bn2")).toBe(true);
+});

@@ -1,13 +1,6 @@
 import { expect, test } from "vitest";
 import { decodeBackup, encodeBackup } from "../../../src/host/model/document-backup.ts";
-import {
-  editOf,
-  labelOf,
-  nothingDone,
-  passTitle,
-  sameEdits,
-  sentenceAbout,
-} from "../../../src/host/model/edits.ts";
+import { editOf, nothingDone, sameEdits, sentenceAbout } from "../../../src/host/model/edits.ts";
 import type { PassReport } from "../../../src/protocol/reports.ts";
 
 const count = { nodes: 10, parameters: 100, bytes: 400, operators: {} };
@@ -15,6 +8,8 @@ const count = { nodes: 10, parameters: 100, bytes: 400, operators: {} };
 function report(changes: Partial<PassReport>): PassReport {
   return {
     pass: "fold-batch-norm",
+    title: "Fold BatchNorm",
+    label: "Fold bn1 into conv1",
     applied: [],
     skipped: [],
     before: count,
@@ -26,20 +21,12 @@ function report(changes: Partial<PassReport>): PassReport {
 
 const one = report({ applied: [{ node: "bn1", into: "conv1" }], after: { ...count, nodes: 9 } });
 const two = report({
+  label: "Fold BatchNorm (2 nodes)",
   applied: [
     { node: "bn1", into: "conv1" },
     { node: "bn2", into: "conv2" },
   ],
   after: { ...count, nodes: 8 },
-});
-
-test("the label of one fold names both nodes", () => {
-  expect(labelOf(one)).toBe("Fold bn1 into conv1");
-  expect(labelOf(report({ applied: [{ node: "bn1", into: "bn1" }] }))).toBe("Fold bn1");
-});
-
-test("the label of several names the pass", () => {
-  expect(labelOf(two)).toBe("Fold BatchNorm (2 nodes)");
 });
 
 test("the status line says what was done and whether the function stayed", () => {
@@ -48,6 +35,15 @@ test("the status line says what was done and whether the function stayed", () =>
     "Folded 2 BatchNormalization nodes. Same function.",
   );
   expect(sentenceAbout(one)).toBe("Folded bn1 into conv1.");
+  const inserted = report({
+    pass: "insert-batch-norm",
+    label: "Insert BatchNorm after conv1",
+    applied: [{ node: "conv1", into: "conv1_bn" }],
+    statement: "The function is another one.",
+  });
+  expect(sentenceAbout(inserted)).toBe(
+    "Insert BatchNorm after conv1. The function is another one.",
+  );
 });
 
 test("a pass that could do nothing says why", () => {
@@ -61,16 +57,21 @@ test("a pass that could do nothing says why", () => {
   );
 });
 
-test("pass titles read like the palette", () => {
-  expect(passTitle("fold-batch-norm")).toBe("Fold BatchNorm");
-  expect(passTitle("switch-to-inference")).toBe("Switch to inference");
-});
-
 test("an edit keeps its sites only when some were chosen", () => {
   expect(editOf({ pass: "fold-batch-norm" }, one)).not.toHaveProperty("sites");
   expect(editOf({ pass: "fold-batch-norm", sites: ["bn1"] }, one)).toMatchObject({
     sites: ["bn1"],
   });
+});
+
+test("an edit keeps options and data, with which it is replayed", () => {
+  const selection = { pass: "fold-batch-norm", options: { momentum: 0.2 }, data: "digits" };
+  expect(editOf(selection, one)).toEqual({
+    kind: "pass",
+    ...selection,
+    label: "Fold bn1 into conv1",
+  });
+  expect(editOf({ pass: "fold-batch-norm" }, one)).not.toHaveProperty("data");
 });
 
 test("lists of edits are the same when they hold the same edits", () => {

@@ -1,32 +1,6 @@
 import { expect, test } from "vitest";
-import { checkedOptions, needsData } from "../../../src/passes/options.ts";
-import type { TechniqueDescription } from "../../../src/protocol/engine.ts";
-
-const technique: TechniqueDescription = {
-  id: "insert-something",
-  title: "Insert something",
-  description: "For this test.",
-  options: [
-    {
-      kind: "choice",
-      name: "mode",
-      description: "How.",
-      default: "exact",
-      choices: ["exact", "calibrated"],
-    },
-    {
-      kind: "number",
-      name: "rate",
-      description: "How much.",
-      default: 0.5,
-      minimum: 0,
-      maximum: 1,
-    },
-    { kind: "boolean", name: "after", description: "Where.", default: false },
-    { kind: "text", name: "layer", description: "Which.", default: "" },
-  ],
-  data: { option: "mode", values: ["calibrated"] },
-};
+import { checkedOptions } from "../../../src/passes/options.ts";
+import { technique } from "../../support/technique.ts";
 
 test("what is not given has its default", () => {
   expect(checkedOptions(technique, { rate: 0.25 })).toEqual({
@@ -52,9 +26,4 @@ test("a technique without options says so", () => {
   expect(() => checkedOptions({ id: "fold", options: [] }, { eps: 1 })).toThrow(
     "fold: there is no option eps; it has none",
   );
-});
-
-test("an option can make data necessary", () => {
-  expect(needsData(technique, checkedOptions(technique))).toBe(false);
-  expect(needsData(technique, checkedOptions(technique, { mode: "calibrated" }))).toBe(true);
 });
