@@ -1,6 +1,7 @@
 import { constantValue } from "../graph/constants.ts";
 import { type Graph, isStandardDomain, type Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { activationFamily } from "../operators/nonlinearities.ts";
 import { nodeLabel, type Refusal, refuse } from "./refusal.ts";
 
@@ -58,7 +59,7 @@ function valuesBeforeLayers(graph: Graph): ReadonlySet<string> {
 
 /**
  * Where a nonlinearity that is written in several nodes ends: x·sigmoid(x), x·tanh(softplus(x)),
- * x·(1 + erf(x/√2))·½, x·clip(x + 3, 0, 6)/6 at their product.
+ * x·(1 + erf(x/√2))·½, x·clip(x + 3, 0, 6)/6 at their product or the factor behind it.
  *
  * @returns undefined for a part whose nonlinearity another node stands for.
  */
@@ -76,7 +77,7 @@ function wholeOutput(graph: Graph, start: Node): string | Refusal | undefined {
     if (constantValue(graph, other) === undefined) {
       if (reader.opType !== "Mul") break;
       return sources.has(other)
-        ? (reader.output[0] ?? "")
+        ? throughFactors(graph, reader.output[0] ?? "")
         : refuse(
             `${nodeLabel(start)} is a gate: ${nodeLabel(reader)} multiplies ${other} by what it makes.`,
           );
@@ -86,6 +87,16 @@ function wholeOutput(graph: Graph, start: Node): string | Refusal | undefined {
   return start.opType === "Erf"
     ? refuse(`${nodeLabel(start)} is part of a nonlinearity whose end is not recognized.`)
     : own;
+}
+
+/** Behind the factor that ends GELU and x·clip(x + 3, 0, 6)/6. */
+function throughFactors(graph: Graph, product: string): string {
+  const uses = indexOf(graph).uses(product);
+  const reader = uses.length === 1 ? uses[0]?.node : undefined;
+  if (reader === undefined || !(reader.opType === "Mul" || reader.opType === "Div")) return product;
+  const [other = ""] = reader.input.filter((input) => input !== product);
+  const factor = constantValue(graph, other);
+  return factor !== undefined && elementCount(factor.dims) === 1 ? (reader.output[0] ?? "") : product;
 }
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div"]);

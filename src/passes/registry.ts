@@ -10,6 +10,7 @@ import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
 import { removeWeightNorm } from "./remove-weight-norm.ts";
+import { rescaleDropout } from "./rescale-dropout.ts";
 import { stripDropout } from "./strip-dropout.ts";
 import { switchDropoutToInference } from "./switch-dropout-to-inference.ts";
 import { switchToInference } from "./switch-to-inference.ts";
@@ -29,6 +30,7 @@ export const PASSES: readonly Pass[] = [
   foldMeanOnlyBatchNorm,
   applyWeightNorm,
   removeWeightNorm,
+  rescaleDropout,
 ];
 
 /** @throws InputError with the known ids. */

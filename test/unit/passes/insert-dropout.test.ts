@@ -112,7 +112,8 @@ describe("insert-dropout", () => {
         named("Div", "div", ["h", "root"], ["d"]),
         named("Erf", "erf", ["d"], ["e"]),
         named("Add", "add", ["e", "one"], ["f"]),
-        named("Mul", "mul", ["h", "f"], ["a"]),
+        named("Mul", "mul", ["h", "f"], ["m"]),
+        named("Mul", "half", ["m", "one"], ["a"]),
       ],
       "a",
     );
