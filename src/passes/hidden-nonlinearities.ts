@@ -96,7 +96,9 @@ function throughFactors(graph: Graph, product: string): string {
   if (reader === undefined || !(reader.opType === "Mul" || reader.opType === "Div")) return product;
   const [other = ""] = reader.input.filter((input) => input !== product);
   const factor = constantValue(graph, other);
-  return factor !== undefined && elementCount(factor.dims) === 1 ? (reader.output[0] ?? "") : product;
+  return factor !== undefined && elementCount(factor.dims) === 1
+    ? (reader.output[0] ?? "")
+    : product;
 }
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div"]);

@@ -26,11 +26,11 @@ export const PASSES: readonly Pass[] = [
   insertDropout,
   stripDropout,
   switchDropoutToInference,
+  rescaleDropout,
   insertMeanOnlyBatchNorm,
   foldMeanOnlyBatchNorm,
   applyWeightNorm,
   removeWeightNorm,
-  rescaleDropout,
 ];
 
 /** @throws InputError with the known ids. */
