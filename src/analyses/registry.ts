@@ -1,8 +1,9 @@
 import { InputError } from "../graph/input-error.ts";
 import type { Analysis } from "./analysis.ts";
+import { batchNormShift } from "./batch-norm-shift.ts";
 
 /** Every analysis, in the order in which menus show them. */
-export const ANALYSES: readonly Analysis[] = [];
+export const ANALYSES: readonly Analysis[] = [batchNormShift];
 
 /** @throws InputError with the known ids. */
 export function findAnalysis(id: string): Analysis {

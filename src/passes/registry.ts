@@ -9,6 +9,7 @@ import { insertDropout } from "./insert-dropout.ts";
 import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
+import { recalibrateBatchNorm } from "./recalibrate-batch-norm.ts";
 import { removeWeightNorm } from "./remove-weight-norm.ts";
 import { rescaleDropout } from "./rescale-dropout.ts";
 import { stripDropout } from "./strip-dropout.ts";
@@ -23,6 +24,7 @@ export const PASSES: readonly Pass[] = [
   mergeNormalizationAffine,
   dropRedundantBias,
   insertBatchNorm,
+  recalibrateBatchNorm,
   insertDropout,
   stripDropout,
   switchDropoutToInference,
