@@ -1,9 +1,10 @@
 import { InputError } from "../graph/input-error.ts";
 import type { Analysis } from "./analysis.ts";
 import { batchNormShift } from "./batch-norm-shift.ts";
+import { monteCarloDropout } from "./monte-carlo-dropout.ts";
 
 /** Every analysis, in the order in which menus show them. */
-export const ANALYSES: readonly Analysis[] = [batchNormShift];
+export const ANALYSES: readonly Analysis[] = [batchNormShift, monteCarloDropout];
 
 /** @throws InputError with the known ids. */
 export function findAnalysis(id: string): Analysis {

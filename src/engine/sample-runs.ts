@@ -21,14 +21,16 @@ export function sampleRuns(
   return {
     name: dataset.name,
     count: rows?.length ?? dataset.count,
-    run: async (graph, values, visit) => {
+    run: async (graph, values, visit, masked) => {
       const runtime = await loadRuntime();
       const onProgress = (fraction: number) => context.progress({ message: "Measuring", fraction });
       const chosen = rows === undefined ? {} : { rows };
-      const options = { graph, dataset, ...chosen, values, runtime, onProgress };
+      const runs = masked === undefined ? {} : { masked };
+      const options = { graph, dataset, ...chosen, ...runs, values, runtime, onProgress };
       await runSamples({ ...options, signal: context.signal }, (batch) =>
         visit({
           count: batch.rows.length,
+          start: batch.start,
           values: new Map(
             [...batch.values].map(([name, value]) => [
               name,

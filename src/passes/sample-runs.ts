@@ -1,9 +1,12 @@
 import type { Graph } from "../graph/graph.ts";
+import type { MaskedRuns } from "../operators/dropout-masks.ts";
 
 /** Values of one batch of samples, in inference mode. */
 export interface ValueBatch {
   /** Number of samples. */
   readonly count: number;
+  /** Position of the first of them among all samples. */
+  readonly start: number;
   /** float32, row-major; the first dimension is the batch where the value has one. */
   readonly values: ReadonlyMap<
     string,
@@ -23,7 +26,13 @@ export interface SampleRuns {
    * Runs all samples through a graph, in inference mode and in the data's order, and hands over the
    * given values batch by batch. The arrays are the visitor's only until it returns.
    *
+   * @param masked runs each batch several times, with masks for further inputs of the graph.
    * @throws InputError when the data does not fit the model.
    */
-  run(graph: Graph, values: readonly string[], visit: (batch: ValueBatch) => void): Promise<void>;
+  run(
+    graph: Graph,
+    values: readonly string[],
+    visit: (batch: ValueBatch) => void,
+    masked?: MaskedRuns,
+  ): Promise<void>;
 }

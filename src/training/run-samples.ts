@@ -3,7 +3,9 @@ import { allocateBatch, fillBatch } from "../data/batches.ts";
 import { type Dataset, withSampleShape } from "../data/dataset.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { MaskedRuns } from "../operators/dropout-masks.ts";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.ts";
+import { MaskDrawer } from "./draw-masks.ts";
 import { firstRows } from "./evaluate.ts";
 import { inferencePart, sampleInput } from "./forward-part.ts";
 
@@ -13,6 +15,8 @@ export interface SampleRunOptions {
   /** Samples to run, in this order; all in the data's order when left out. */
   readonly rows?: Int32Array;
   readonly values: readonly string[];
+  /** Runs each batch that often, with masks as further inputs; once without where left out. */
+  readonly masked?: MaskedRuns;
   readonly runtime: Runtime;
   readonly signal?: AbortSignal;
   readonly onProgress?: (fraction: number) => void;
@@ -22,6 +26,8 @@ export interface SampleRunOptions {
 export interface SampleBatch {
   readonly values: ReadonlyMap<string, RuntimeTensor>;
   readonly rows: Int32Array;
+  /** Position of the first of them among all samples that are run. */
+  readonly start: number;
 }
 
 const LARGEST_BATCH = 64;
@@ -36,30 +42,42 @@ export async function runSamples(
   visit: (batch: SampleBatch) => void,
 ): Promise<void> {
   const { graph, runtime, values } = options;
-  const input = sampleInput(graph);
+  const masked = options.masked ?? { count: 1, seed: 0, masks: [] };
+  const input = sampleInput(withoutInputs(graph, masked));
   const dataset = withSampleShape(options.dataset, input.sampleShape, input.name);
   const rows = options.rows ?? Int32Array.from({ length: dataset.count }, (_, row) => row);
   const size = input.batchSize ?? Math.min(LARGEST_BATCH, rows.length);
+  const drawer = new MaskDrawer(masked);
   const session = await runtime.createSession(encodeModel(inferencePart(graph, values)));
   try {
     for (let start = 0; start < rows.length; start += size) {
-      options.signal?.throwIfAborted();
       const count = Math.min(size, rows.length - start);
       const batch = allocateBatch(dataset, input.batchSize ?? count);
       fillBatch(batch, dataset, rows, start);
       const dims = [batch.size, ...dataset.sampleShape];
-      const feeds = { [input.name]: { type: "float32" as const, dims, data: batch.features } };
-      const results = Object.entries(await session.run(feeds, values));
-      visit({
-        values: new Map(
-          results.map(([name, value]) => [name, firstRows(value, batch.size, count)]),
-        ),
-        rows: rows.subarray(start, start + count),
-      });
+      const features = { type: "float32" as const, dims, data: batch.features };
+      for (let run = 0; run < masked.count; run++) {
+        options.signal?.throwIfAborted();
+        const feeds = { ...drawer.draw(run, batch.size), [input.name]: features };
+        const results = Object.entries(await session.run(feeds, values));
+        visit({
+          values: new Map(
+            results.map(([name, value]) => [name, firstRows(value, batch.size, count)]),
+          ),
+          rows: rows.subarray(start, start + count),
+          start,
+        });
+      }
       options.onProgress?.((start + count) / rows.length);
       await setImmediate();
     }
   } finally {
     await session.release();
   }
+}
+
+/** The graph that takes samples alone. */
+function withoutInputs(graph: Graph, { masks }: MaskedRuns): Graph {
+  const fed = new Set(masks.map(({ input }) => input));
+  return { ...graph, inputs: graph.inputs.filter(({ name }) => !fed.has(name)) };
 }
