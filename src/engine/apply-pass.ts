@@ -40,6 +40,7 @@ export async function applyPass(
           before: graph,
           after: result.graph,
           siteOutputs: result.siteOutputs,
+          reconditioned: result.reconditions === true,
           runtime: await loadRuntime(),
           signal: context.signal,
           onProgress: context.progress,

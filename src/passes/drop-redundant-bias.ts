@@ -3,6 +3,7 @@ import { GraphBuilder } from "../graph/builder.ts";
 import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
 import { type Graph, isStandardDomain, type Node, standardOpset } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
+import { nodeRole } from "../graph/node-role.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
 import {
   type BatchNormalization,
@@ -59,7 +60,9 @@ interface Plan {
 function candidates(graph: Graph): Candidate[] {
   const index = indexOf(graph);
   return graph.nodes.flatMap((layer) => {
+    // The bias of a node with a role is its state.
     const biased =
+      nodeRole(layer) === undefined &&
       isStandardDomain(layer.domain) &&
       BIASED.has(layer.opType) &&
       (layer.input[BIAS] ?? "") !== "";

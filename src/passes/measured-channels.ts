@@ -87,7 +87,7 @@ async function runGroup(
 }
 
 /** Values of other floating-point types are read through a Cast. */
-function withFloat32(graph: Graph, values: readonly string[]) {
+export function withFloat32(graph: Graph, values: readonly string[]) {
   const names = new Map<string, string>();
   const builder = new GraphBuilder(takenNames(graph));
   for (const value of values) {

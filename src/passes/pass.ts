@@ -46,6 +46,11 @@ export interface PassResult {
   readonly skipped: readonly { readonly node: string; readonly reason: string }[];
   /** Where the certificate compares, besides the model's outputs. */
   readonly siteOutputs: readonly SiteOutput[];
+  /**
+   * The changed model adds up larger numbers that cancel, such as a whitening and its inverse, so
+   * that it rounds more than the original. The certificate then measures the rounding of both.
+   */
+  readonly reconditions?: boolean;
   /** What changed in the function, in one sentence, where the pass does not promise to keep it. */
   readonly statement?: string;
   readonly tables?: readonly ReportTable[];

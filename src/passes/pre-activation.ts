@@ -2,6 +2,7 @@ import { type DataType, dataTypeName, isFloatingPoint } from "../graph/data-type
 import { fedValues } from "../graph/fed-values.ts";
 import { type Graph, isStandardDomain, type Node, standardOpset } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
+import { nodeRole } from "../graph/node-role.ts";
 import type { ValueType } from "../operators/operator.ts";
 import { FIRST_OPSET_WITH_BROADCASTING } from "./channel-constant.ts";
 import { readConstantAffine } from "./constant-affine.ts";
@@ -37,6 +38,7 @@ export function layerPlaces(graph: Graph): readonly LayerPlace[] {
     (node) =>
       isStandardDomain(node.domain) &&
       LAYERS.has(node.opType) &&
+      nodeRole(node) !== "whitening" &&
       node.input.some((value) => fed.has(value)),
   );
   if (layers.length === 0) return [];

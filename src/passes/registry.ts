@@ -7,6 +7,7 @@ import { foldMeanOnlyBatchNorm } from "./fold-mean-only-batch-norm.ts";
 import { insertBatchNorm } from "./insert-batch-norm.ts";
 import { insertDropout } from "./insert-dropout.ts";
 import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
+import { insertWhitening } from "./insert-whitening.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
 import { recalibrateBatchNorm } from "./recalibrate-batch-norm.ts";
@@ -23,6 +24,7 @@ export const PASSES: readonly Pass[] = [
   switchToInference,
   mergeNormalizationAffine,
   dropRedundantBias,
+  insertWhitening,
   insertBatchNorm,
   recalibrateBatchNorm,
   insertDropout,

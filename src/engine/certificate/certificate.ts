@@ -12,6 +12,8 @@ export interface CertifyRequest {
   readonly after: Graph;
   /** Places that the pass changed, as its result lists them. */
   readonly siteOutputs?: readonly SiteOutput[];
+  /** See PassResult.reconditions. */
+  readonly reconditioned?: boolean;
   /** The user's data set: a path, or "digits". */
   readonly data?: string;
   readonly runtime: Runtime;

@@ -76,6 +76,17 @@ export function compareTensors(first: RuntimeTensor, second: RuntimeTensor): Com
   return { elementsPerChannel, scale, range, difference, where };
 }
 
+/** The largest finite magnitude in each channel of any of some tensors with the same channels. */
+export function largestScale(tensors: readonly RuntimeTensor[]): Float64Array {
+  let scale = new Float64Array(0);
+  for (const tensor of tensors) {
+    const compared = compareTensors(tensor, tensor);
+    if (typeof compared === "string") continue;
+    scale = compared.scale.map((value, channel) => Math.max(value, scale[channel] ?? 0));
+  }
+  return scale;
+}
+
 /** NaN equals NaN at the same place; any other meeting of unequal non-finite numbers is infinite. */
 function distance(x: number, y: number): number {
   if (Number.isNaN(x) && Number.isNaN(y)) return 0;

@@ -3,8 +3,8 @@ import type { SiteOutput } from "../../passes/pass.ts";
 import type { ProgressNotification } from "../../protocol/engine.ts";
 import type { Certificate } from "../../protocol/reports.ts";
 import type { Runtime, RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
-import { type Comparison, compareTensors } from "./compare.ts";
-import { isExplained, type Judgement, judge } from "./judge.ts";
+import { type Comparison, compareTensors, largestScale } from "./compare.ts";
+import { type ChangedForm, isExplained, type Judgement, judge } from "./judge.ts";
 import { movedByRounding, movedFeeds } from "./moved-copy.ts";
 import { type ReferenceRun, referenceRuns } from "./reference.ts";
 import { CannotRun, type RunContext, withModel } from "./runs.ts";
@@ -18,6 +18,8 @@ export interface ExamineRequest {
   readonly changedInput: (name: string) => string;
   readonly changedOutput: (name: string) => string;
   readonly sites: readonly SiteOutput[];
+  /** The changed model adds up larger numbers than the original; its own rounding counts too. */
+  readonly reconditioned?: boolean;
   /** What to say where the original cannot be run, given the reason. */
   readonly cannotRun?: (why: string) => Promise<Certificate>;
   readonly data?: string;
@@ -42,21 +44,27 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
   const { runs, context, effort, turns } = reference;
   const siteRuns = sites.length === 0 ? [] : runs.slice(0, effort.siteTrials);
   const { draws } = effort;
-  const measured = effort.measuresAll ? runs : representatives(runs);
-  const sitePasses = (1 + draws) * turns.length + Math.max(0, turns.length - 1);
+  const reconditioned = request.reconditioned === true;
+  const measured = effort.measuresAll || reconditioned ? runs : representatives(runs);
+  const forms = reconditioned ? 2 : 1;
+  const sitePasses = (1 + forms * draws) * turns.length + Math.max(0, turns.length - 1);
   const siteTotal =
     sites.length === 0 ? 0 : sitePasses * (siteRuns.length + 1) + Math.min(1, turns.length);
-  progress.expect(runs.length + draws * measured.length + siteTotal);
+  progress.expect(runs.length + forms * draws * measured.length + siteTotal);
   try {
     const results = await changedRuns(context, request, runs);
     const moved = await movedRuns(context, original, measured, draws);
+    const changedForms = reconditioned
+      ? await changedRounding(context, request, runs, results, draws)
+      : undefined;
     const judgeRun = (run: ReferenceRun, t: number): Judgement[] => {
       const substitute = measured.find((each) => each.trial.constant === run.trial.constant);
       const comparisons = moved.get(run) ?? moved.get(substitute ?? run);
       const borrowed = !moved.has(run);
       return Object.entries(run.outputs).map(([name, before]) => {
         const after = results[t]?.[request.changedOutput(name)];
-        const evidence = { name, trial: run.trial, before, after, borrowed };
+        const changedForm = changedForms?.get(run)?.get(name);
+        const evidence = { name, trial: run.trial, before, after, borrowed, changedForm };
         return judge({ ...evidence, moved: comparisons?.get(name) ?? [] });
       });
     };
@@ -75,6 +83,7 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
       trials: siteRuns.map((run) => run.trial),
       firstTurn: siteRuns.map((run) => run.siteValues ?? new Map()),
       draws,
+      reconditioned,
     });
     const trials = runs.map((run) => run.trial);
     return verdict(trials, outputs.flat(), judgedSites);
@@ -128,6 +137,36 @@ async function movedRuns(
     });
   }
   return all;
+}
+
+/** The changed model against its moved copies, by trial and output of the original. */
+async function changedRounding(
+  context: RunContext,
+  { changed, changedInput, changedOutput }: ExamineRequest,
+  runs: readonly ReferenceRun[],
+  results: readonly Tensors[],
+  draws: number,
+): Promise<ReadonlyMap<ReferenceRun, ReadonlyMap<string, ChangedForm>>> {
+  const own = runs.map(({ trial, outputs }, t): ReferenceRun => {
+    const feeds = Object.entries(trial.feeds).map(([name, each]) => [changedInput(name), each]);
+    const found = Object.keys(outputs).flatMap((name) => {
+      const tensor = results[t]?.[changedOutput(name)];
+      return tensor === undefined ? [] : [[changedOutput(name), tensor] as const];
+    });
+    const ownTrial = { ...trial, feeds: Object.fromEntries(feeds) };
+    return { trial: ownTrial, outputs: Object.fromEntries(found) };
+  });
+  const moved = await movedRuns(context, changed, own, draws);
+  const forms = runs.map((run, t) => {
+    const comparisons = moved.get(own[t] as ReferenceRun);
+    const names = Object.keys(run.outputs);
+    const entries = names.map((name): [string, ChangedForm] => {
+      const scale = largestScale(runs.flatMap(({ outputs }) => outputs[name] ?? []));
+      return [name, { moved: comparisons?.get(changedOutput(name)) ?? [], scale }];
+    });
+    return [run, new Map(entries)] as const;
+  });
+  return new Map(forms);
 }
 
 function collect(

@@ -1,7 +1,12 @@
 import { jsonNumber, type OutputDifference } from "../../protocol/reports.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
 import { type Comparison, compareTensors, isDiscrete } from "./compare.ts";
-import { explainedByRounding, explainedElsewhere, toleranceOf } from "./rounding.ts";
+import {
+  explainedByChangedForm,
+  explainedByRounding,
+  explainedElsewhere,
+  toleranceOf,
+} from "./rounding.ts";
 import type { Trial } from "./trial-inputs.ts";
 
 /** The largest difference somewhere, beside the magnitudes to hold it against. */
@@ -41,8 +46,17 @@ export interface Evidence {
   readonly moved: readonly Comparison[];
   /** The moved copies ran on another trial: what they say is taken relative to the scale. */
   readonly borrowed?: boolean;
+  /** What the changed form rounds, where it is conditioned otherwise than the original. */
+  readonly changedForm?: ChangedForm | undefined;
   /** Magnitude of the numbers that are added up in each channel, where it is known. */
   readonly summands?: Float64Array | undefined;
+}
+
+export interface ChangedForm {
+  /** The changed model against its moved copies. */
+  readonly moved: readonly Comparison[];
+  /** The largest magnitude of each channel of the original on any trial. */
+  readonly scale: Float64Array;
 }
 
 const NOTHING = { difference: 0, scale: 0, explained: 0, index: 0 };
@@ -61,9 +75,13 @@ export function judge(evidence: Evidence): Judgement {
       excess: Number.POSITIVE_INFINITY,
     };
   }
-  const explained = evidence.borrowed
+  const original = evidence.borrowed
     ? explainedElsewhere(moved, compared.scale)
     : explainedByRounding(moved, compared.scale.length, trial.constant);
+  const explained =
+    evidence.changedForm === undefined
+      ? original
+      : explainedByChangedForm(original, evidence.changedForm, trial.constant);
   const channels = Array.from(explained, (value, number): Judgement["channel"] => ({
     number,
     difference: compared.difference[number] as number,

@@ -31,6 +31,12 @@ const FLOOR_UNITS = 4;
  */
 const SHARED_FLOOR_UNITS = 0.01;
 
+/**
+ * The share of its scale up to which the changed form's own rounding explains a difference. With
+ * the factor of safety that is a tenth of the 1 % at which a wrong weight is to be found.
+ */
+const MOST_EXPLAINED_SHARE = 2 ** -12;
+
 /** Distance from 1 to the next larger number, by type. Whole numbers have none. */
 const UNITS: Partial<Record<RuntimeType, number>> = {
   float16: 2 ** -10,
@@ -69,6 +75,23 @@ export function explainedByRounding(
   return explained.map((value, c) => {
     const varied = (first.range[c] as number) > (first.scale[c] as number) * VARIED_SHARE;
     return few || !varied ? worst : value;
+  });
+}
+
+/**
+ * What the changed form adds to it, where it is another sum of larger numbers that cancel, as a
+ * whitening and its inverse are. It counts up to a share of the channel's scale, so that a wrong
+ * form cannot excuse itself.
+ */
+export function explainedByChangedForm(
+  original: Float64Array,
+  changed: { readonly moved: readonly Comparison[]; readonly scale: Float64Array },
+  constant: boolean,
+): Float64Array {
+  const explained = explainedByRounding(changed.moved, original.length, constant);
+  return original.map((value, channel) => {
+    const most = MOST_EXPLAINED_SHARE * (changed.scale[channel] as number);
+    return Math.max(value, Math.min(explained[channel] as number, most));
   });
 }
 

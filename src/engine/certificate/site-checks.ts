@@ -8,9 +8,9 @@ import {
 import type { SiteOutput } from "../../passes/pass.ts";
 import { isRefusal } from "../../passes/refusal.ts";
 import type { RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
-import { type Comparison, compareTensors } from "./compare.ts";
+import { type Comparison, compareTensors, largestScale } from "./compare.ts";
 import { cutAt, withOutputs } from "./instrument.ts";
-import { type Judgement, judge } from "./judge.ts";
+import { type ChangedForm, type Judgement, judge } from "./judge.ts";
 import { movedByRounding, movedFeeds } from "./moved-copy.ts";
 import { CannotRun, pick, type RunContext, withModel } from "./runs.ts";
 import type { Trial } from "./trial-inputs.ts";
@@ -26,6 +26,8 @@ export interface SiteRequest {
   readonly firstTurn: Values;
   /** Number of moved copies of the original. */
   readonly draws: number;
+  /** The changed graph's own rounding counts too. */
+  readonly reconditioned?: boolean;
 }
 
 /**
@@ -80,6 +82,19 @@ async function checkTurn(
   for (let draw = 1; draw <= draws; draw++) {
     moved.push(await runCut(context, before, sameNames, trials, given, draw));
   }
+  const movedChanged: Values[] = [];
+  for (let draw = 1; request.reconditioned === true && draw <= draws; draw++) {
+    movedChanged.push(await runCut(context, after, afterNames, trials, given, draw));
+  }
+  const scales = new Map(
+    values.map((value) => [value, largestScale(truths.flatMap((truth) => truth.get(value) ?? []))]),
+  );
+  const changedForm = (value: string, t: number): ChangedForm | undefined => {
+    const own = changed[t]?.get(value);
+    if (movedChanged.length === 0 || own === undefined) return undefined;
+    const comparisons = movedChanged.flatMap((draw) => comparison(own, draw[t]?.get(value)));
+    return { moved: comparisons, scale: scales.get(value) as Float64Array };
+  };
   const summands = new Map(values.map((value) => [value, normalizationSummands(before, value)]));
   return trials.flatMap((trial, t) =>
     sites.flatMap((site): Judgement[] => {
@@ -88,7 +103,8 @@ async function checkTurn(
       const comparisons = moved.flatMap((draw) => comparison(truth, draw[t]?.get(site.before)));
       const found = changed[t]?.get(site.before);
       const evidence = { name: site.site, trial, before: truth, after: found, moved: comparisons };
-      return [judge({ ...evidence, summands: summands.get(site.before) })];
+      const form = changedForm(site.before, t);
+      return [judge({ ...evidence, changedForm: form, summands: summands.get(site.before) })];
     }),
   );
 }
