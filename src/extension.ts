@@ -34,9 +34,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const reports = new ReportDocuments();
   const createEngine = () => new EngineClient(launch, log);
   const techniques = new TechniqueList(engine);
+  const training = new TrainingPanels(context, engine, documents, techniques, createEngine);
   const data = new DataChoice(context.workspaceState);
   const runner = new TechniqueRunner({ engine, documents, reports, techniques, data });
-  const training = new TrainingPanels(context, engine, documents, createEngine);
   const texts = new TextViews(engine, documents);
   const parts: HostParts = {
     context,

@@ -89,15 +89,10 @@ export function needsData(
   return data === "always";
 }
 
-/**
- * Whether nothing sensible happens before somebody has answered: data is needed, or a text has no
- * default, such as the name of a node.
- */
+/** Whether the defaults do not suffice, because data is needed that nobody has named yet. */
 export function mustBeAsked(
   technique: Pick<TechniqueDescription, "options" | "data">,
   given: { readonly options?: OptionValues; readonly data?: string },
 ): boolean {
-  const options = withDefaults(technique, given.options);
-  if (given.data === undefined && needsData(technique, options)) return true;
-  return technique.options.some(({ kind, name }) => kind === "text" && options[name] === "");
+  return given.data === undefined && needsData(technique, withDefaults(technique, given.options));
 }

@@ -1,3 +1,4 @@
+import type { TechniqueDescription } from "./engine.ts";
 import type { TrainingConfig, TrainingEvent } from "./training.ts";
 
 /** Messages between the training panel's host side and its page. */
@@ -22,6 +23,8 @@ export type ToTrainingPage =
       readonly events: readonly TrainingEvent[];
       readonly message?: string;
     }
+  /** What may come before training. */
+  | { readonly type: "techniques"; readonly passes: readonly TechniqueDescription[] }
   /** Batched, at most some ten times a second. */
   | { readonly type: "events"; readonly events: readonly TrainingEvent[] }
   | { readonly type: "status"; readonly status: RunStatus; readonly message?: string }

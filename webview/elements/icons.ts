@@ -5,6 +5,8 @@ import { html, type TemplateResult } from "lit";
  * shadow roots, so a row of a long table needs no stylesheet of its own.
  */
 export const CODE_POINTS = {
+  "arrow-down": 0xea9a,
+  "arrow-up": 0xeaa1,
   check: 0xeab2,
   "chevron-down": 0xeab4,
   "chevron-right": 0xeab6,

@@ -68,6 +68,10 @@ export class MenuButton extends LitElement {
     </div>`;
   }
 
+  override focus(): void {
+    this.button.focus();
+  }
+
   private open() {
     this.menu.showPopover();
     const anchor = this.button.getBoundingClientRect();

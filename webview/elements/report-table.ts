@@ -88,9 +88,9 @@ export class ReportTableElement extends LitElement {
   }
 }
 
-/** A count in full, anything else to four digits. */
+/** A count in full, anything else to four digits; a negative zero is a zero to readers. */
 function cellText(cell: string | JsonNumber | undefined): string {
   if (cell === undefined) return "";
   if (!isJsonNumber(cell)) return cell;
-  return Number.isInteger(cell) ? count(Number(cell)).replace("-", "−") : decimal(cell);
+  return Number.isInteger(cell) ? count(Number(cell) + 0).replace("-", "−") : decimal(cell);
 }

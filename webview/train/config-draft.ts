@@ -55,7 +55,10 @@ export function draftOf(config: TrainingConfig): Draft {
   };
 }
 
-/** A hidden field keeps what it had in the base configuration, whatever its text says. */
+/**
+ * A hidden field keeps what it had in the base configuration, whatever its text says; so do the
+ * passes, which pass-draft.ts checks.
+ */
 export function checkDraft(draft: Draft, base: TrainingConfig): Checked {
   const errors: Partial<Record<FieldId, string>> = {};
   for (const id of FIELD_IDS) {
@@ -74,7 +77,7 @@ export function checkDraft(draft: Draft, base: TrainingConfig): Checked {
   const texts = Object.fromEntries(
     FIELD_IDS.map((id) => [id, isShown(id, draft) ? draft[id] : known[id]]),
   ) as Draft;
-  return { ok: true, config: configOf(texts) };
+  return { ok: true, config: configOf(texts, base.passes) };
 }
 
 function fieldError(field: Field, text: string): string | undefined {
@@ -137,7 +140,7 @@ function splitShares(text: string): readonly [number, number, number] | undefine
 }
 
 /** Only for texts that have been checked. */
-function configOf(draft: Draft): TrainingConfig {
+function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfig {
   const [train, validation, test] = splitShares(draft.split) ?? [60, 20, 20];
   const optional = <Name extends string>(name: Name, text: string) =>
     (text.trim() === "" ? {} : { [name]: Number(text) }) as { readonly [key in Name]?: number };
@@ -151,7 +154,7 @@ function configOf(draft: Draft): TrainingConfig {
     split: { train: train / 100, validation: validation / 100, test: test / 100 },
     seed: Number(draft.seed),
     weights: draft.weights as TrainingConfig["weights"],
-    passes: [],
+    passes,
     loss: draft.loss as TrainingConfig["loss"],
     batchSize: Number(draft.batchSize),
     maxEpochs: Number(draft.maxEpochs),

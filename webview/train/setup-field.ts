@@ -8,10 +8,11 @@ import "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import type { VscodeSingleSelect } from "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import type { VscodeTextfield } from "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import { sharedStyles } from "../theme/shared-styles.ts";
-import type { Field, FieldId } from "./setup-fields.ts";
+import type { Field } from "./setup-fields.ts";
 
 export interface FieldChange {
-  readonly id: FieldId;
+  /** The field's id in its form. */
+  readonly id: string;
   readonly value: string;
 }
 
@@ -54,7 +55,7 @@ export class SetupField extends LitElement {
     `,
   ];
 
-  @property() fieldId!: FieldId;
+  @property() fieldId!: string;
   @property({ attribute: false }) field!: Field;
   @property() value = "";
   @property() mistake = "";

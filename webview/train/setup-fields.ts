@@ -2,6 +2,7 @@
 
 export const SECTIONS = [
   { id: "data", title: "Data" },
+  { id: "before", title: "Before training" },
   { id: "training", title: "Training" },
   { id: "optimizer", title: "Optimizer" },
   { id: "regularization", title: "Regularization" },

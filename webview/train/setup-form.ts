@@ -1,9 +1,12 @@
-import { css, html, LitElement } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
+import type { TechniqueDescription } from "../../src/protocol/engine.ts";
 import { counted } from "../elements/format.ts";
 import { icon } from "../elements/icons.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import type { DraftErrors } from "./config-draft.ts";
+import type { PassDraft, PassErrors } from "./pass-draft.ts";
+import "./pass-steps.ts";
 import "./setup-field.ts";
 import {
   type Draft,
@@ -14,7 +17,7 @@ import {
   type SectionId,
 } from "./setup-fields.ts";
 
-/** All options of a run in sections that open and close. Fires `sections` when one does. */
+/** All options of a run in sections that open and close. Fires `sections` when one does, and `steps`. */
 @customElement("normlens-setup-form")
 export class SetupForm extends LitElement {
   static override styles = [
@@ -60,6 +63,10 @@ export class SetupForm extends LitElement {
 
   @property({ attribute: false }) draft!: Draft;
   @property({ attribute: false }) errors: DraftErrors = {};
+  @property({ attribute: false }) steps: readonly PassDraft[] = [];
+  @property({ attribute: false }) stepErrors: PassErrors = [];
+  /** What the engine offers as steps. */
+  @property({ attribute: false }) techniques: readonly TechniqueDescription[] = [];
   @property({ attribute: false }) open: ReadonlySet<SectionId> = new Set();
   @property({ type: Boolean }) disabled = false;
 
@@ -71,7 +78,10 @@ export class SetupForm extends LitElement {
     const ids = FIELD_IDS.filter(
       (id) => fieldOf(id).section === section && isShown(id, this.draft),
     );
-    const wrong = ids.filter((id) => this.errors[id] !== undefined).length;
+    const wrong =
+      section === "before"
+        ? this.stepErrors.reduce((sum, errors) => sum + Object.keys(errors).length, 0)
+        : ids.filter((id) => this.errors[id] !== undefined).length;
     return html`<details
       ?open=${this.open.has(section)}
       @toggle=${(event: Event) => this.toggle(section, (event.target as HTMLDetailsElement).open)}
@@ -86,6 +96,7 @@ export class SetupForm extends LitElement {
         }
       </summary>
       <div class="fields">
+        ${section === "before" ? this.passSteps() : nothing}
         ${ids.map(
           (id) =>
             html`<normlens-setup-field
@@ -100,12 +111,26 @@ export class SetupForm extends LitElement {
     </details>`;
   }
 
+  private passSteps() {
+    return html`<normlens-pass-steps
+      .steps=${this.steps}
+      .techniques=${this.techniques}
+      .errors=${this.stepErrors}
+      ?disabled=${this.disabled}
+      @steps=${({ detail }: CustomEvent<readonly PassDraft[]>) => this.dispatchEvent(new CustomEvent("steps", { detail }))}
+    ></normlens-pass-steps>`;
+  }
+
   /** What a closed section holds. */
   private brief(section: SectionId): string {
     const { draft } = this;
     switch (section) {
       case "data":
         return `${draft.data.split(/[\\/]/).at(-1)} · seed ${draft.seed}`;
+      case "before":
+        return this.steps.length === 0
+          ? "nothing"
+          : this.steps.map(({ pass }) => pass.replaceAll("-", " ")).join(", ");
       case "training":
         return `batch ${draft.batchSize} · ${draft.maxEpochs} epochs`;
       case "optimizer":

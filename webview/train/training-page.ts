@@ -1,6 +1,7 @@
 import { html, LitElement, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { DEFAULT_TRAINING_CONFIG } from "../../src/protocol/default-training-config.ts";
+import type { TechniqueDescription } from "../../src/protocol/engine.ts";
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type {
   FromTrainingPage,
@@ -13,10 +14,11 @@ import { connectHost } from "../host.ts";
 import { pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import "./activations-panel.ts";
-import { checkDraft, draftOf } from "./config-draft.ts";
+import { type Checked, checkDraft, draftOf } from "./config-draft.ts";
 import type { CurveLook } from "./curves-panel.ts";
 import "./curves-panel.ts";
 import "./outcome-line.ts";
+import { checkPassDrafts, type PassDraft, type PassErrors, passDraftsOf } from "./pass-draft.ts";
 import type { RunCommand } from "./run-header.ts";
 import "./run-header.ts";
 import { type OutcomeAction, outcomeOf } from "./run-outcome.ts";
@@ -30,6 +32,7 @@ import { trainingPageStyles } from "./training-page-styles.ts";
 /** What outlives hiding, showing and reloading; the run itself comes from the host again. */
 interface KeptState {
   readonly draft: Draft;
+  readonly passes: readonly PassDraft[];
   readonly setupOpen: boolean;
   readonly sections: readonly SectionId[];
   readonly look: CurveLook;
@@ -45,10 +48,12 @@ export class TrainingPage extends LitElement {
   @state() private fileName = "";
   @state() private status: RunStatus = "idle";
   @state() private message: string | undefined;
+  @state() private techniques: readonly TechniqueDescription[] = [];
   @state() private noticeText = "";
   @state() private run: RunState = NO_RUN;
   @state() private kept: KeptState = {
     draft: draftOf(DEFAULT_TRAINING_CONFIG),
+    passes: [],
     setupOpen: true,
     // In a narrow pane the charts stand below the form, which therefore starts short.
     sections: window.innerWidth > 720 ? ["data", "training", "optimizer"] : [],
@@ -65,7 +70,8 @@ export class TrainingPage extends LitElement {
     super.connectedCallback();
     const kept = this.#host.restore();
     if (kept !== undefined) {
-      this.kept = kept;
+      // What an earlier version kept may lack fields that there are now.
+      this.kept = { ...this.kept, ...kept, draft: { ...this.kept.draft, ...kept.draft } };
       this.#restored = true;
     }
     this.#host.listen((message) => this.onMessage(message));
@@ -84,10 +90,18 @@ export class TrainingPage extends LitElement {
         this.fileName = message.fileName;
         this.#base = message.config;
         // What was typed here before the page was hidden is newer than the host's configuration.
-        if (!this.#restored) this.keep({ draft: draftOf(message.config) });
+        if (!this.#restored) {
+          this.keep({
+            draft: draftOf(message.config),
+            passes: passDraftsOf(message.config.passes),
+          });
+        }
         this.run = applyEvents(NO_RUN, message.events);
         this.status = message.status;
         this.message = message.message;
+        break;
+      case "techniques":
+        this.techniques = message.passes;
         break;
       case "events":
         this.run = applyEvents(this.run, message.events);
@@ -115,10 +129,23 @@ export class TrainingPage extends LitElement {
       this.#host.send({ type: command });
       return;
     }
-    const checked = checkDraft(this.kept.draft, this.#base);
+    const { checked } = this.checkForm();
     if (!checked.ok) return;
     this.noticeText = "";
     this.#host.send({ type: "start", config: checked.config });
+  }
+
+  /** Fields and passes each have their own mistakes; only without any there is a configuration. */
+  private checkForm(): { readonly checked: Checked; readonly stepErrors: PassErrors } {
+    const steps = checkPassDrafts(this.kept.passes, this.techniques);
+    const fields = checkDraft(this.kept.draft, this.#base);
+    if (!steps.ok) {
+      const errors = fields.ok ? {} : fields.errors;
+      return { checked: { ok: false, errors }, stepErrors: steps.errors };
+    }
+    if (!fields.ok) return { checked: fields, stepErrors: [] };
+    const config = { ...fields.config, passes: steps.passes };
+    return { checked: { ok: true, config }, stepErrors: [] };
   }
 
   private act(action: OutcomeAction) {
@@ -133,7 +160,7 @@ export class TrainingPage extends LitElement {
 
   override render() {
     const { kept } = this;
-    const checked = checkDraft(kept.draft, this.#base);
+    const { checked, stepErrors } = this.checkForm();
     const idle = this.status === "idle" || this.status === "finished" || this.status === "failed";
     const outcome = outcomeOf(this.status, this.run, this.fileName, this.message);
     return html`<main class="page ${kept.setupOpen ? "" : "closed"}">
@@ -164,9 +191,13 @@ export class TrainingPage extends LitElement {
               ? html`<normlens-setup-form
                   .draft=${kept.draft}
                   .errors=${checked.ok ? {} : checked.errors}
+                  .steps=${kept.passes}
+                  .stepErrors=${stepErrors}
+                  .techniques=${this.techniques}
                   .open=${new Set(kept.sections)}
                   ?disabled=${!idle}
                   @sections=${(event: CustomEvent<ReadonlySet<SectionId>>) => this.keep({ sections: [...event.detail] })}
+                  @steps=${(event: CustomEvent<readonly PassDraft[]>) => this.keep({ passes: event.detail })}
                   @field-change=${({ detail }: CustomEvent<FieldChange>) => this.keep({ draft: { ...kept.draft, [detail.id]: detail.value } })}
                   @choose-data=${() => this.#host.send({ type: "chooseData" })}
                 ></normlens-setup-form>`

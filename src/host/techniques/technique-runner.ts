@@ -149,8 +149,7 @@ export class TechniqueRunner {
       const { applicable, skipped } = await find({});
       if (applicable.length === 0) throw new Error(nothingDone({ title: pass.title, skipped }));
     }
-    // While the steps are counted an option may still be empty that later names a node; if it stays
-    // wrong, the pass itself says so.
+    // Options that do not fit the model, such as the name of a node, are refused by the pass itself.
     return askSites((options) =>
       find(options).then(
         ({ applicable }) => applicable,

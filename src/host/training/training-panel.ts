@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
+import type { TechniqueDescription } from "../../protocol/engine.ts";
 import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
 import type { FromTrainingPage, ToTrainingPage } from "../../protocol/training-page.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
@@ -15,6 +16,8 @@ const page: PageName = { bundle: "train", element: "normlens-training-page", tit
 export interface PanelParts {
   readonly extensionUri: vscode.Uri;
   readonly results: RunResults;
+  /** The passes that may come before training. */
+  readonly passes: () => Promise<readonly TechniqueDescription[]>;
   /** What the form starts with. */
   readonly config: () => TrainingConfig;
   /** Starts the run; resolves when it ended. */
@@ -109,6 +112,13 @@ export class TrainingPanel {
       events: this.#run.events,
       ...this.#run.outcome,
     });
+    void this.#tellTechniques();
+  }
+
+  /** Without them the form offers no passes; what is wrong with the engine a run would tell. */
+  async #tellTechniques(): Promise<void> {
+    const passes = await this.#parts.passes().catch(() => undefined);
+    if (passes !== undefined) this.#post({ type: "techniques", passes });
   }
 
   async #chooseData(): Promise<void> {

@@ -5,6 +5,7 @@ import type { TrainingConfig } from "../../protocol/training.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
 import { runsFolder, trainingThreads } from "../settings.ts";
+import type { TechniqueList } from "../techniques/technique-list.ts";
 import { requireTrust } from "../trust.ts";
 import { RunResults } from "./run-results.ts";
 import { TrainingPanel } from "./training-panel.ts";
@@ -18,6 +19,7 @@ const recordsKey = "normlens.trainingRuns";
 export class TrainingPanels implements vscode.WebviewPanelSerializer {
   readonly #context: vscode.ExtensionContext;
   readonly #documents: ModelDocuments;
+  readonly #techniques: TechniqueList;
   readonly #results: RunResults;
   readonly #createEngine: () => EngineClient;
   readonly #runs = new Map<string, TrainingRun>();
@@ -28,10 +30,12 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     context: vscode.ExtensionContext,
     engine: EngineClient,
     documents: ModelDocuments,
+    techniques: TechniqueList,
     createEngine: () => EngineClient,
   ) {
     this.#context = context;
     this.#documents = documents;
+    this.#techniques = techniques;
     this.#results = new RunResults(engine, documents, context.extensionUri);
     this.#createEngine = createEngine;
   }
@@ -91,6 +95,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     const attached = new TrainingPanel(panel, run, {
       extensionUri: this.#context.extensionUri,
       results: this.#results,
+      passes: async () => (await this.#techniques.all()).passes,
       config: () => this.#config(run.model),
       start: (started, config) => this.#start(started, config),
     });

@@ -9,6 +9,7 @@ import {
   THEME_NAMES,
 } from "./fixtures/open-page.ts";
 import { test as pageTest } from "./fixtures/page-test.ts";
+import { REPORT_TABLE, TECHNIQUES } from "./fixtures/techniques.ts";
 
 const NODES = 5000;
 const view = modelView(NODES);
@@ -154,6 +155,83 @@ describe("the model page", () => {
     await send({ type: "preview", request: { pass: "fold-batch-norm" }, report: passReport(true) });
     await page.getByRole("button", { name: "Apply", exact: true }).click();
     expect((await sent()).at(-1)).toEqual({ type: "apply", request: { pass: "fold-batch-norm" } });
+  });
+
+  test("offers every technique in a menu that the keyboard walks", async ({ openModel }) => {
+    const opened = await openModel();
+    const { page, send, sent } = opened;
+    const button = page.getByRole("button", { name: "Techniques" });
+    expect(await button.isDisabled()).toBe(true);
+    await send({ type: "techniques", ...TECHNIQUES });
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await settle(page);
+    await opened.screenshot("model-techniques");
+    expect(await page.getByRole("menuitem").filter({ visible: true }).allTextContents()).toEqual(
+      ["Insert BatchNorm…", "Insert Dropout…", "Spectrum…"].map((label) =>
+        expect.stringContaining(label),
+      ),
+    );
+    expect(await accessibilityViolations(page)).toEqual([]);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect((await sent()).at(-1)).toEqual({
+      type: "customize",
+      request: { pass: "insert-dropout" },
+    });
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("s");
+    await page.keyboard.press("Enter");
+    expect((await sent()).at(-1)).toEqual({ type: "analyze", analysis: "spectrum" });
+    await page.getByRole("button", { name: "More ways to fold" }).click();
+    await page.getByRole("menuitem", { name: "Fold selected…" }).click();
+    expect((await sent()).at(-1)).toMatchObject({
+      type: "customize",
+      request: { pass: "fold-batch-norm" },
+    });
+  });
+
+  test("lists what the passes can do at the selected node, once", async ({ openModel }) => {
+    const opened = await openModel();
+    const { page, send, sent } = opened;
+    await send({ type: "techniques", ...TECHNIQUES });
+    await page.getByRole("row", { name: /layer1\.0\.bn/ }).click();
+    await send({ type: "nodeDetail", detail: nodeDetail(view, 1) });
+    const list = page.getByRole("list", { name: "Techniques for this node" });
+    expect(await list.getByRole("listitem").count()).toBe(1);
+    const name = "Insert Dropout after layer1.0.bn";
+    const request = { pass: "insert-dropout", sites: ["layer1.0.bn"] };
+    await page.getByRole("button", { name: `Apply: ${name}` }).click();
+    expect((await sent()).at(-1)).toEqual({ type: "apply", request });
+    await page.getByRole("button", { name: `Options…: ${name}` }).click();
+    expect((await sent()).at(-1)).toEqual({ type: "customize", request });
+  });
+
+  test("says what a pass changed in the function, and shows its tables", async ({ openModel }) => {
+    const opened = await openModel({ theme: "light" });
+    const { page, send, sent } = opened;
+    const { certificate: _, ...others } = passReport(true);
+    const report = {
+      ...others,
+      title: "Insert BatchNorm",
+      statement: "The function is another one: channels are normalized with the data's moments.",
+      tables: [REPORT_TABLE],
+    };
+    await send({ type: "applied", sentence: "Done.", report });
+    await page.getByText(report.statement).waitFor();
+    const table = page.getByRole("table", { name: /Channels/ });
+    expect(await table.getByRole("row").count()).toBe(501);
+    expect(await table.getByRole("columnheader").allTextContents()).toEqual(REPORT_TABLE.columns);
+    const cell = table.getByRole("cell", { name: "24,282" }).first();
+    expect(await cell.evaluate((element) => getComputedStyle(element).textAlign)).toBe("right");
+    await page.getByText("100 more rows are not shown.").waitFor();
+    await opened.screenshot("model-report-table");
+    expect(await scrollsSideways(page)).toBe(false);
+    await page.getByRole("button", { name: "Open report" }).click();
+    expect((await sent()).at(-1)).toMatchObject({ type: "openReport", report });
+    const short = { ...REPORT_TABLE, rows: REPORT_TABLE.rows.slice(0, 5) };
+    await send({ type: "applied", sentence: "Done.", report: { ...report, tables: [short] } });
+    expect(await accessibilityViolations(page)).toEqual([]);
   });
 
   test("says where a certificate failed and offers to undo", async ({ openModel }) => {

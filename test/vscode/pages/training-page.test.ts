@@ -11,6 +11,7 @@ import {
   THEME_NAMES,
 } from "./fixtures/open-page.ts";
 import { test as pageTest } from "./fixtures/page-test.ts";
+import { PASS_DESCRIPTIONS } from "./fixtures/techniques.ts";
 import { trainingRun } from "./fixtures/training-run.ts";
 
 type OpenTraining = (
@@ -70,6 +71,55 @@ describe("the training page", () => {
       type: "start",
       config: { ...DEFAULT_TRAINING_CONFIG, batchSize: 64 },
     });
+  });
+
+  test("lets passes come before training: add, options, order, remove", async ({
+    openTraining,
+  }) => {
+    const opened = await openTraining("idle", []);
+    const { page, send, sent } = opened;
+    await send({ type: "techniques", passes: PASS_DESCRIPTIONS });
+    await page.locator("summary", { hasText: "Before training" }).click();
+    const add = page.getByRole("button", { name: "Add a pass before training" });
+    for (const name of ["Insert BatchNorm", "Insert Dropout"]) {
+      await add.focus();
+      await page.keyboard.press("Enter");
+      await page.getByRole("menuitem", { name }).press("Enter");
+      await settle(page);
+    }
+    const steps = page.locator("normlens-pass-steps");
+    const rate = steps.getByRole("textbox", { name: "rate" });
+    await rate.fill("1.5");
+    await settle(page);
+    await steps.getByText("“1.5” is not possible; a number from 0 to 1 is needed.").waitFor();
+    await opened.screenshot("train-passes-invalid");
+    expect(await accessibilityViolations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Start" }).click({ force: true });
+    expect((await sent()).some((message) => message.type === "start")).toBe(false);
+    await rate.fill("0.25");
+    await page.getByRole("button", { name: "Move Insert Dropout up" }).click();
+    await settle(page);
+    expect(await steps.getByRole("heading").allTextContents()).toEqual([
+      "1. Insert Dropout",
+      "2. Insert BatchNorm",
+    ]);
+    await page.setViewportSize({ width: 1400, height: 1000 });
+    await opened.screenshot("train-passes");
+    await page.getByRole("button", { name: "Start" }).click();
+    expect((await sent()).at(-1)).toEqual({
+      type: "start",
+      config: {
+        ...DEFAULT_TRAINING_CONFIG,
+        passes: [
+          { pass: "insert-dropout", options: { rate: 0.25 } },
+          { pass: "insert-batch-norm", options: { mode: "exact", after: false } },
+        ],
+      },
+    });
+    await page.getByRole("button", { name: "Remove Insert Dropout" }).click();
+    await settle(page);
+    expect(await steps.getByRole("heading").allTextContents()).toEqual(["1. Insert BatchNorm"]);
+    expect(await add.evaluate((button) => button.matches(":focus"))).toBe(true);
   });
 
   test.for([
