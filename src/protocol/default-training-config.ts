@@ -20,6 +20,8 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
     weightDecay: 0.01,
   },
   l2: 0,
+  l1: 0,
+  maxNorm: { limit: 0 },
   earlyStopping: {
     enabled: true,
     monitor: "validationLoss",

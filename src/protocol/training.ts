@@ -16,6 +16,10 @@ export interface TrainingConfig {
   readonly optimizer: OptimizerConfig;
   /** Adds l2·½·Σw² over weights (not biases, not BatchNorm parameters) to the loss. */
   readonly l2: number;
+  /** Adds l1·Σ|w| over the same weights. */
+  readonly l1: number;
+  /** After each step no output unit's weights are longer than limit; 0 is off. */
+  readonly maxNorm: { readonly limit: number };
   readonly earlyStopping: EarlyStoppingConfig;
   readonly batchNorm: {
     /** new = (1 − momentum)·old + momentum·batch. */

@@ -8,6 +8,7 @@ import type { TrainingConfig } from "../protocol/training.ts";
 import { missingGradientRules } from "./autodiff.ts";
 import { lossValue, partFor, sampleInput, withInputShape } from "./forward-part.ts";
 import type { LossKind } from "./losses.ts";
+import { type NormLimit, normLimits } from "./max-norm.ts";
 import { type Parameter, trainableParameters } from "./parameters.ts";
 import { resolveValues } from "./watched-values.ts";
 
@@ -22,6 +23,8 @@ export interface TrainingPlan {
   /** At most the configured one; smaller where there are fewer training samples. */
   readonly batchSize: number;
   readonly parameters: readonly Parameter[];
+  /** Where config.maxNorm acts; empty where it is off. */
+  readonly limits: ReadonlyMap<string, NormLimit>;
   /** Values to take statistics of, in graph order. */
   readonly watched: readonly string[];
 }
@@ -41,6 +44,8 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   const part = partFor(graph, [value]);
   const parameters = trainableParameters(part);
   checkGradients(part, parameters);
+  const limits =
+    config.maxNorm.limit === 0 ? new Map<string, NormLimit>() : normLimits(part, parameters);
   const batchSize = Math.min(config.batchSize, split.train.length);
   const fixed = withInputShape(part, input, [batchSize, ...dataset.sampleShape]);
   const outputShape = inferShapes(fixed).get(value)?.shape;
@@ -48,7 +53,7 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   checkTargets(dataset, value, (outputShape ?? []).slice(1).map(Number), config.loss);
   const { values } = config.statistics;
   const watched = resolveValues(values === "auto" ? part : graph, values, "statistics.values");
-  return { graph, input, lossValue: value, dataset, split, batchSize, parameters, watched };
+  return { graph, input, lossValue: value, dataset, split, batchSize, parameters, limits, watched };
 }
 
 function checkSampleCount(dataset: Dataset, split: Split, config: TrainingConfig): void {

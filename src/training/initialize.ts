@@ -7,6 +7,7 @@ import { elementCount } from "../graph/tensor.ts";
 import type { ActivationFamily } from "../operators/nonlinearities.ts";
 import { followingActivation } from "./activations.ts";
 import type { Parameter } from "./parameters.ts";
+import { magnitudeOf, weightNorms } from "./weight-norms.ts";
 
 /**
  * Fresh values of every parameter.
@@ -28,15 +29,12 @@ export function freshParameters(
   const random = seededRandom(seed, "weights");
   const fresh = new Map<string, Float32Array>();
   for (const parameter of parameters) {
-    if (!isMagnitude(parameter, parameters))
-      fresh.set(parameter.name, draw(graph, parameter, random));
+    if (parameter.role !== "magnitude") fresh.set(parameter.name, draw(graph, parameter, random));
   }
-  for (const parameter of parameters) {
-    const direction = directionOf(parameter, parameters);
-    const values = direction && fresh.get(direction.name);
-    if (values && direction && !fresh.has(parameter.name)) {
-      fresh.set(parameter.name, normsOf(values, direction.dims, parameter.dims));
-    }
+  for (const norm of weightNorms(graph)) {
+    const direction = fresh.get(norm.direction);
+    const magnitude = direction && magnitudeOf(graph, norm, direction);
+    if (magnitude !== undefined) fresh.set(norm.magnitude, magnitude);
   }
   return fresh;
 }
@@ -107,44 +105,4 @@ function fans({ node, dims, input }: Parameter): { fanIn: number; fanOut: number
     node.opType === "Gemm" && intAttribute(node, input === 1 ? "transB" : "transA", 0) === 1;
   const acrossColumns = (input === 1) === outputsFirst;
   return acrossColumns ? { fanIn: columns, fanOut: rows } : { fanIn: rows, fanOut: columns };
-}
-
-function isMagnitude(parameter: Parameter, all: readonly Parameter[]): boolean {
-  return directionOf(parameter, all) !== undefined;
-}
-
-/** The v of a g: read by the same operator at the same input, and larger. */
-function directionOf(parameter: Parameter, all: readonly Parameter[]): Parameter | undefined {
-  if (!parameter.indirect || parameter.role !== "weight") return undefined;
-  return all.find(
-    (other) =>
-      other.node === parameter.node &&
-      other.input === parameter.input &&
-      elementCount(other.dims) > elementCount(parameter.dims),
-  );
-}
-
-/** The norm of v for each element of g, over the axes along which g is 1 (or has none). */
-function normsOf(
-  values: Float32Array,
-  dims: readonly number[],
-  kept: readonly number[],
-): Float32Array {
-  const aligned = kept.length === 1 ? dims.map((size, axis) => (axis === 0 ? size : 1)) : [...kept];
-  const squares = new Float64Array(elementCount(kept));
-  for (let position = 0; position < values.length; position++) {
-    let rest = position;
-    let target = 0;
-    let stride = 1;
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      const size = dims[axis] as number;
-      if ((aligned[axis] ?? 1) > 1) {
-        target += (rest % size) * stride;
-        stride *= size;
-      }
-      rest = Math.floor(rest / size);
-    }
-    squares[target] = (squares[target] as number) + (values[position] as number) ** 2;
-  }
-  return Float32Array.from(squares, Math.sqrt);
 }

@@ -5,9 +5,20 @@ import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
+import { weightNorms } from "./weight-norms.ts";
 
-/** What a parameter is to the operator that reads it. */
-export type ParameterRole = "weight" | "bias" | "scale" | "shift" | "slope";
+/**
+ * What a parameter is to the operator that reads it; a weight that is normalized consists of its
+ * magnitude g and its direction v.
+ */
+export type ParameterRole =
+  | "weight"
+  | "magnitude"
+  | "direction"
+  | "bias"
+  | "scale"
+  | "shift"
+  | "slope";
 
 export interface Parameter {
   /** Name of the initializer. */
@@ -43,14 +54,18 @@ const PREPROCESSING = new Set(["Add", "Mul"]);
 /**
  * The initializers that training changes: floating point, more than one number, and read at a
  * trained input, directly or through operators on constants alone (Identity, Transpose, the g·v/‖v‖
- * of weight normalization). Scalars are constants of the architecture, such as the 0.5 of a GELU;
- * so are tensors that are added to or multiplied with the model's input, such as the mean image.
+ * of weight normalization). Scalars are constants of the architecture, such as the 0.5 of a GELU,
+ * unless they are a g; so are tensors that are added to or multiplied with the model's input, such as the mean image.
  *
  * In the order of the nodes that read them.
  */
 export function trainableParameters(graph: Graph): readonly Parameter[] {
   const index = indexOf(graph);
   const fed = fedValues(graph);
+  const normalized = new Map<string, ParameterRole>();
+  for (const { magnitude, direction } of weightNorms(graph)) {
+    normalized.set(magnitude, "magnitude").set(direction, "direction");
+  }
   const parameters = new Map<string, Parameter>();
   for (const node of graph.nodes) {
     const roles = node.domain === "" ? TRAINED_INPUTS[node.opType] : undefined;
@@ -61,14 +76,15 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
     ) {
       continue;
     }
-    for (const [position, role] of Object.entries(roles)) {
+    for (const [position, ownRole] of Object.entries(roles)) {
       const input = Number(position);
       const value = node.input[input] ?? "";
       for (const name of initializersBehind(graph, value, fed)) {
         const tensor = graph.initializers.get(name) as Tensor;
         const indirect = name !== value;
-        const trained = isFloatingPoint(tensor.dataType) && elementCount(tensor.dims) > 1;
-        if (!trained || parameters.has(name)) continue;
+        const role = (indirect ? normalized.get(name) : undefined) ?? ownRole;
+        const several = elementCount(tensor.dims) > 1 || role === "magnitude";
+        if (!isFloatingPoint(tensor.dataType) || !several || parameters.has(name)) continue;
         parameters.set(name, { name, dims: tensor.dims, role, node, input, indirect });
       }
     }

@@ -7,10 +7,11 @@ import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
-import { addL2Gradient } from "./l2.ts";
 import { LOSSES } from "./losses.ts";
+import { addProjection, type NormLimit } from "./max-norm.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
 import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
+import { addPenaltyGradient } from "./weight-penalty.ts";
 
 export interface StepOptions {
   readonly graph: Graph;
@@ -19,9 +20,14 @@ export interface StepOptions {
   /** The value the loss is taken of. */
   readonly lossValue: string;
   readonly parameters: readonly string[];
-  /** The parameters under the L2 penalty. */
+  /** The values under the L1 and L2 penalties: weights as their layers read them. */
   readonly penalized: ReadonlySet<string>;
-  readonly config: Pick<TrainingConfig, "loss" | "optimizer" | "l2" | "batchNorm" | "seed">;
+  /** Where the limit on the length of a unit's weights acts, by parameter. */
+  readonly limits: ReadonlyMap<string, NormLimit>;
+  readonly config: Pick<
+    TrainingConfig,
+    "loss" | "optimizer" | "l1" | "l2" | "maxNorm" | "batchNorm" | "seed"
+  >;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
 }
@@ -70,6 +76,10 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const targetShape = config.loss === "cross-entropy" ? outputShape.slice(0, 1) : outputShape;
   const addedLoss = LOSSES[config.loss](builder, { output, shape: outputShape, target });
   const seeds = new Map([[options.lossValue, addedLoss.gradient]]);
+  for (const weight of options.penalized) {
+    const penalty = addPenaltyGradient(builder, config, trace.value(weight));
+    if (penalty !== undefined) seeds.set(weight, penalty);
+  }
   const gradients = addGradients(builder, trace, seeds, parameters);
   const scalars = addScalars(builder, config.optimizer);
   const updated = addUpdates(builder, options, gradients, scalars, graph);
@@ -125,7 +135,7 @@ function addUpdates(
   scalars: ReadonlyMap<string, string>,
   graph: Graph,
 ): readonly StateTensor[] {
-  const { config, penalized } = options;
+  const { config, limits } = options;
   const optimizer = OPTIMIZERS[config.optimizer.kind];
   return options.parameters.flatMap((parameter): StateTensor[] => {
     const { dims } = graph.initializers.get(parameter) as Tensor;
@@ -139,14 +149,17 @@ function addUpdates(
       builder,
       config: config.optimizer,
       parameter,
-      gradient: penalized.has(parameter)
-        ? addL2Gradient(builder, config.l2, parameter, gradient)
-        : gradient,
+      gradient,
       slot: (name) => slots.get(name) as string,
       scalar: (name) => scalars.get(name) as string,
     });
+    const limit = config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
+    const next =
+      limit === undefined
+        ? updated.parameter
+        : addProjection(builder, limit, config.maxNorm.limit, updated.parameter, dims);
     return [
-      { name: parameter, next: updated.parameter, dims, kind: "parameter" },
+      { name: parameter, next, dims, kind: "parameter" },
       ...[...slots].map(([slot, name]): StateTensor => {
         return { name, next: updated.slots[slot] as string, dims, kind: "slot" };
       }),

@@ -89,13 +89,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 }
 
 export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOptions {
-  const weights = plan.parameters.filter((parameter) => parameter.role === "weight");
+  const weights = plan.parameters.filter(({ role }) => role === "weight" || role === "direction");
   return {
     ...plan,
     config,
     inputShape: [plan.batchSize, ...plan.dataset.sampleShape],
     parameters: plan.parameters.map((parameter) => parameter.name),
-    penalized: new Set(weights.map((weight) => weight.name)),
+    penalized: new Set(weights.map(({ node, input }) => node.input[input] ?? "")),
   };
 }
 

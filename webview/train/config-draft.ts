@@ -36,6 +36,8 @@ export function draftOf(config: TrainingConfig): Draft {
     epsilon: String(optimizer.epsilon),
     weightDecay: String(optimizer.weightDecay),
     l2: String(config.l2),
+    l1: String(config.l1),
+    maxNorm: String(config.maxNorm.limit),
     batchNormMomentum: String(batchNorm.momentum),
     runningVariance: batchNorm.runningVariance,
     earlyStopping: String(stopping.enabled),
@@ -168,6 +170,8 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       weightDecay: Number(draft.weightDecay),
     },
     l2: Number(draft.l2),
+    l1: Number(draft.l1),
+    maxNorm: { limit: Number(draft.maxNorm) },
     earlyStopping: {
       enabled: draft.earlyStopping === "true",
       monitor,

@@ -164,6 +164,20 @@ export const FIELDS = {
     min: 0,
     help: "Adds ½ · L2 · Σw² to the loss; not on biases or BatchNorm.",
   },
+  l1: {
+    section: "regularization",
+    label: "L1",
+    kind: "number",
+    min: 0,
+    help: "Adds L1 · Σ|w| to the loss; on the same weights.",
+  },
+  maxNorm: {
+    section: "regularization",
+    label: "Max-norm",
+    kind: "number",
+    min: 0,
+    help: "Longest weight vector of a unit after each step; 0 is off.",
+  },
   batchNormMomentum: {
     section: "regularization",
     label: "BatchNorm momentum",

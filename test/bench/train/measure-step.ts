@@ -34,6 +34,7 @@ export async function measureStep(
     lossValue: lossValue(graph, "cross-entropy"),
     parameters,
     penalized: new Set(),
+    limits: new Map(),
     config,
     watched: [],
   });

@@ -1,0 +1,35 @@
+import type { GraphBuilder } from "../graph/builder.ts";
+
+export interface WeightPenalty {
+  readonly l1: number;
+  readonly l2: number;
+}
+
+/**
+ * The gradient of l1·Σ|w| + l2·½·Σw² with respect to a weight,
+ *
+ *   l1·sign(w) + l2·w,
+ *
+ * with sign(0) = 0; the second term is PyTorch's weight_decay. The penalties are of weights only:
+ * on biases and BatchNorm's scale and shift they would move the function without making it
+ * smoother. They are of the weight as the layer reads it, so that behind weight normalization they
+ * reach g and v through w = g·v/‖v‖.
+ *
+ * The losses that are reported are the data's alone, so that runs with different penalties and the
+ * validation loss can be compared.
+ *
+ * @returns undefined where there is no penalty.
+ */
+export function addPenaltyGradient(
+  builder: GraphBuilder,
+  { l1, l2 }: WeightPenalty,
+  weight: string,
+): string | undefined {
+  const terms: string[] = [];
+  if (l1 !== 0) {
+    const sign = builder.add("Sign", [weight]);
+    terms.push(builder.add("Mul", [sign, builder.scalar(l1)]));
+  }
+  if (l2 !== 0) terms.push(builder.add("Mul", [weight, builder.scalar(l2)]));
+  return terms.length > 1 ? builder.add("Add", terms) : terms[0];
+}
