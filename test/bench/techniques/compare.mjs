@@ -1,9 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { techniques } from "./techniques.mjs";
+import { root, trainOnce } from "./train-once.mjs";
 
 /**
  * Trains the lecture's network on the digits with each technique and five seeds, and writes the
@@ -13,57 +12,41 @@ import { techniques } from "./techniques.mjs";
  */
 
 const SEEDS = [0, 1, 2, 3, 4];
-const root = join(fileURLToPath(import.meta.url), "..", "..", "..", "..");
-const model = join(root, "media", "samples", "digits-mlp.onnx");
 const target = join(root, "docs", "techniques", "comparison.md");
 
-const folder = await mkdtemp(join(tmpdir(), "normlens-techniques-"));
 const rows = [];
-try {
-  for (const [name, options] of Object.entries(techniques)) {
-    const runs = [];
-    for (const seed of SEEDS) runs.push(await trainOnce(options, seed));
-    const row = {
-      name,
-      error: summary(runs.map((run) => 100 * (1 - run.accuracy))),
-      loss: summary(runs.map((run) => run.loss)),
-      best: summary(runs.map((run) => run.bestEpoch)),
-      epochs: summary(runs.map((run) => run.epochs)),
-      seconds: summary(runs.map((run) => run.seconds)),
-    };
-    rows.push(row);
-    console.log(JSON.stringify(row));
-  }
-} finally {
-  await rm(folder, { recursive: true });
+for (const [name, { options }] of Object.entries(techniques)) {
+  const runs = [];
+  for (const seed of SEEDS) runs.push(await measured(options, seed));
+  const row = {
+    name,
+    error: summary(runs.map((run) => 100 * (1 - run.accuracy))),
+    loss: summary(runs.map((run) => run.loss)),
+    best: summary(runs.map((run) => run.bestEpoch)),
+    epochs: summary(runs.map((run) => run.epochs)),
+    seconds: summary(runs.map((run) => run.seconds)),
+  };
+  rows.push(row);
+  console.log(JSON.stringify(row));
 }
 await writeFile(target, page(rows));
 
-async function trainOnce(options, seed) {
-  const config = join(folder, "config.json");
-  await writeFile(config, JSON.stringify({ ...options, seed, threads: 1 }));
-  const output = execFileSync(
-    "node",
-    [
-      join(root, "dist", "cli.js"),
-      ...["train", model, "--data", "digits", "--config", config, "--json"],
-      ...["-o", join(folder, "best.onnx"), "--runs", join(folder, "runs")],
-    ],
-    { encoding: "utf8", maxBuffer: 2 ** 28, stdio: ["ignore", "pipe", "inherit"] },
-  );
-  const events = output
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  const last = (kind) => events.findLast(({ event }) => event === kind);
-  const epochs = events.filter(({ event }) => event === "epoch");
-  return {
-    accuracy: last("done").testAccuracy,
-    loss: last("done").testLoss,
-    bestEpoch: last("stop").bestEpoch,
-    epochs: last("stop").epochs,
-    seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
-  };
+async function measured(options, seed) {
+  const folder = await mkdtemp(join(tmpdir(), "normlens-technique-"));
+  try {
+    const { events } = await trainOnce(folder, options, seed);
+    const last = (kind) => events.findLast(({ event }) => event === kind);
+    const epochs = events.filter(({ event }) => event === "epoch");
+    return {
+      accuracy: last("done").testAccuracy,
+      loss: last("done").testLoss,
+      bestEpoch: last("stop").bestEpoch,
+      epochs: last("stop").epochs,
+      seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+    };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** Mean and sample standard deviation. */

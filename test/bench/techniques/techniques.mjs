@@ -7,17 +7,37 @@ const freshBatchNorm = { pass: "insert-batch-norm", options: { mode: "fresh" } }
 const meanOnly = { pass: "insert-mean-only-batch-norm" };
 const weightNorm = { pass: "apply-weight-norm", options: { start: "data-dependent" } };
 
+/** By name: the options of the run, and the page of docs/techniques that shows its picture. */
 export const techniques = {
-  none: {},
-  "batch normalization": { passes: [freshBatchNorm] },
-  "weight normalization": { passes: [weightNorm] },
-  "mean-only BatchNorm": { passes: [meanOnly] },
-  "weight norm + mean-only BatchNorm": {
-    passes: [{ pass: "apply-weight-norm" }, meanOnly],
+  none: { options: {}, picture: "no-regularization" },
+  "batch normalization": {
+    options: { passes: [freshBatchNorm] },
+    picture: "batch-normalization",
   },
-  "dropout 0.5": { passes: [{ pass: "insert-dropout", options: { rate: 0.5 } }] },
-  "variational dropout": { passes: [{ pass: "insert-variational-dropout" }] },
-  "L2 1e-3": { l2: 1e-3 },
-  "max-norm 3": { maxNorm: { limit: 3 } },
-  whitening: { passes: [{ pass: "insert-whitening", options: { mode: "keep" } }] },
+  "weight normalization": {
+    options: { passes: [weightNorm] },
+    picture: "weight-normalization",
+  },
+  "mean-only BatchNorm": {
+    options: { passes: [meanOnly] },
+    picture: "mean-only-batch-normalization",
+  },
+  "weight norm + mean-only BatchNorm": {
+    options: { passes: [weightNorm, meanOnly] },
+    picture: "weight-normalization-with-mean-only-batch-normalization",
+  },
+  "dropout 0.5": {
+    options: { passes: [{ pass: "insert-dropout", options: { rate: 0.5 } }] },
+    picture: "dropout",
+  },
+  "variational dropout": {
+    options: { passes: [{ pass: "insert-variational-dropout" }] },
+    picture: "variational-dropout",
+  },
+  "L2 1e-3": { options: { l2: 1e-3 }, picture: "l2" },
+  "max-norm 3": { options: { maxNorm: { limit: 3 } }, picture: "max-norm" },
+  whitening: {
+    options: { passes: [{ pass: "insert-whitening", options: { mode: "keep" } }] },
+    picture: "whitening",
+  },
 };
