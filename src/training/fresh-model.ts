@@ -1,11 +1,8 @@
 import { DataType } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
-import { freshParameters, freshStates } from "./initialize.ts";
+import { freshParameters, freshStates, runningStatistics } from "./initialize.ts";
 import { initialValues, trainableParameters } from "./parameters.ts";
 import { trainedModel } from "./trained-model.ts";
-
-/** The positions of a BatchNormalization's running mean and variance among its inputs. */
-const RUNNING_STATISTICS = [3, 4] as const;
 
 /**
  * The model with fresh weights and running statistics, the same that a run with this seed starts
@@ -14,8 +11,7 @@ const RUNNING_STATISTICS = [3, 4] as const;
 export function withFreshWeights(graph: Graph, seed: number): Graph {
   const parameters = trainableParameters(graph).filter(({ name }) => isFloat32(graph, name));
   const statistics = graph.nodes
-    .filter((node) => node.opType === "BatchNormalization")
-    .flatMap((node) => RUNNING_STATISTICS.map((input) => node.input[input] ?? ""))
+    .flatMap((node) => runningStatistics(node).map(([input]) => node.input[input] ?? ""))
     .filter((name) => isFloat32(graph, name));
   return trainedModel(
     graph,

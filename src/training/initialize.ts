@@ -49,7 +49,7 @@ export function freshStates(
 ): ReadonlyMap<string, Float32Array> {
   const fresh = new Map(states);
   for (const node of graph.nodes) {
-    for (const [input, start] of statisticsAt(node)) {
+    for (const [input, start] of runningStatistics(node)) {
       const name = constantValue(graph, node.input[input] ?? "")?.name ?? "";
       const values = states.get(name);
       if (values !== undefined) fresh.set(name, new Float32Array(values.length).fill(start));
@@ -59,7 +59,9 @@ export function freshStates(
 }
 
 /** The inputs at which a node reads running statistics, with their fresh values. */
-function statisticsAt(node: Node): readonly (readonly [input: number, start: number])[] {
+export function runningStatistics(
+  node: Node,
+): readonly (readonly [input: number, start: number])[] {
   if (nodeRole(node) === "mean-only-batch-norm") return [[1, 0]];
   return node.opType === "BatchNormalization"
     ? [
