@@ -2,9 +2,10 @@ import { InputError } from "../graph/input-error.ts";
 import type { Analysis } from "./analysis.ts";
 import { batchNormShift } from "./batch-norm-shift.ts";
 import { monteCarloDropout } from "./monte-carlo-dropout.ts";
+import { weightPenalty } from "./weight-penalty.ts";
 
 /** Every analysis, in the order in which menus show them. */
-export const ANALYSES: readonly Analysis[] = [batchNormShift, monteCarloDropout];
+export const ANALYSES: readonly Analysis[] = [batchNormShift, monteCarloDropout, weightPenalty];
 
 /** @throws InputError with the known ids. */
 export function findAnalysis(id: string): Analysis {

@@ -4,13 +4,14 @@ import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { normalizableWeight } from "./normalizable-weight.ts";
 import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 import { requireSites } from "./sites.ts";
 import { standardizeLayers } from "./standardize-layers.ts";
+import type { UnitWeight } from "./unit-weight.ts";
 import { weightNorms, writeWeightNorm } from "./weight-norm-form.ts";
-import { normalizableWeight, type UnitWeight } from "./weight-norm-sites.ts";
 
 /**
  * Weight normalization, w = g·v/‖v‖ for each output unit: training then moves the length g and the

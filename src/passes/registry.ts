@@ -10,6 +10,7 @@ import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
 import { insertWhitening } from "./insert-whitening.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
+import { projectMaxNorm } from "./project-max-norm.ts";
 import { recalibrateBatchNorm } from "./recalibrate-batch-norm.ts";
 import { removeWeightNorm } from "./remove-weight-norm.ts";
 import { rescaleDropout } from "./rescale-dropout.ts";
@@ -35,6 +36,7 @@ export const PASSES: readonly Pass[] = [
   foldMeanOnlyBatchNorm,
   applyWeightNorm,
   removeWeightNorm,
+  projectMaxNorm,
 ];
 
 /** @throws InputError with the known ids. */

@@ -1,11 +1,7 @@
 import { constantValue } from "../graph/constants.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { isStandardDomain, standardOpset } from "../graph/graph.ts";
-import { indexOf } from "../graph/index.ts";
+import { type Graph, isStandardDomain, type Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type OutputUnits, outputUnits } from "../operators/output-units.ts";
-import { behindCarriers, weightNormalization } from "../operators/weight-normalization.ts";
-import { FIRST_OPSET_WITH_BROADCASTING } from "./channel-constant.ts";
 import { knownTensor } from "./known-tensor.ts";
 import { siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
@@ -22,12 +18,16 @@ export interface UnitWeight {
 
 const LAYERS: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
+export function isLinearLayer(node: Node): boolean {
+  return LAYERS.has(node.opType) && isStandardDomain(node.domain);
+}
+
 /**
  * The weight of a linear layer, or why it is not known; undefined for other nodes, and for a
  * product of two values that both depend on the model's input. Decodes no weights.
  */
 export function unitWeight(graph: Graph, node: Node): UnitWeight | Refusal | undefined {
-  if (!LAYERS.has(node.opType) || !isStandardDomain(node.domain)) return undefined;
+  if (!isLinearLayer(node)) return undefined;
   const input = weightInput(graph, node);
   if (input === undefined) return undefined;
   const value = node.input[input] ?? "";
@@ -46,25 +46,4 @@ export function unitWeight(graph: Graph, node: Node): UnitWeight | Refusal | und
 function weightInput(graph: Graph, node: Node): number | undefined {
   if (node.opType !== "MatMul") return 1;
   return [1, 0].find((input) => constantValue(graph, node.input[input] ?? "") !== undefined);
-}
-
-/** The same where the weight can be written as g·v/‖v‖, or why not. */
-export function normalizableWeight(graph: Graph, node: Node): UnitWeight | Refusal | undefined {
-  if (!LAYERS.has(node.opType) || !isStandardDomain(node.domain)) return undefined;
-  if (node.input.some((value) => isNormalized(graph, value))) {
-    return refuse(`The weight of ${nodeLabel(node)} is g·v/‖v‖ already: remove that first.`);
-  }
-  const weight = unitWeight(graph, node);
-  if (weight === undefined || isRefusal(weight)) return weight;
-  if (standardOpset(graph) < FIRST_OPSET_WITH_BROADCASTING) {
-    return refuse(
-      `${nodeLabel(node)} is of operator set ${standardOpset(graph)}, in which g does not broadcast over v: ${FIRST_OPSET_WITH_BROADCASTING} is needed.`,
-    );
-  }
-  return weight;
-}
-
-function isNormalized(graph: Graph, value: string): boolean {
-  const producer = indexOf(graph).producer(behindCarriers(graph, value));
-  return producer !== undefined && weightNormalization(graph, producer) !== undefined;
 }

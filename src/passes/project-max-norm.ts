@@ -1,0 +1,195 @@
+import { GraphBuilder } from "../graph/builder.ts";
+import { DataType } from "../graph/data-type.ts";
+import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { indexOf } from "../graph/index.ts";
+import { InputError } from "../graph/input-error.ts";
+import { readFloat64 } from "../graph/numbers.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { unitNorms } from "../operators/unit-sums.ts";
+import type { ReportTable } from "../protocol/reports.ts";
+import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
+import { isRefusal, nodeLabel, type Refusal } from "./refusal.ts";
+import { scaledTensor } from "./scaled-tensor.ts";
+import { requireSites } from "./sites.ts";
+import { unitLayout } from "./unit-layout.ts";
+import { type UnitWeight, unitWeight } from "./unit-weight.ts";
+
+/**
+ * Brings the weights of each output unit back into a ball of radius c:
+ *
+ *   w ← w·min(1, c/‖w‖)
+ *
+ * N. Srivastava et al., "Dropout", 2014, section 5.1. A run with maxNorm does so after every step
+ * (training/max-norm.ts); here it is done once, to a model as it is.
+ */
+export const projectMaxNorm: Pass = {
+  id: "project-max-norm",
+  title: "Limit weight norms",
+  description: "Shortens the weights of each output unit to at most a given length.",
+  options: [
+    {
+      name: "limit",
+      description: "longest weight vector of a unit, above 0",
+      kind: "number",
+      default: 3,
+      minimum: 0,
+    },
+  ],
+  data: "never",
+  preserves: () => "nothing",
+  find: (graph) => candidates(graph).map(({ node, weight }) => site(node, weight)),
+  apply,
+};
+
+interface Candidate {
+  readonly node: Node;
+  readonly weight: UnitWeight | Refusal;
+}
+
+function candidates(graph: Graph): Candidate[] {
+  return graph.nodes.flatMap((node) => {
+    const weight = unitWeight(graph, node);
+    return weight === undefined ? [] : [{ node, weight }];
+  });
+}
+
+function site(node: Node, weight: UnitWeight | Refusal): Site {
+  const id = siteId(node);
+  if (isRefusal(weight)) return { node, id, applicable: false, reason: weight.reason };
+  return { node, id, applicable: true, into: id, title: `Limit the weight norms of ${id}` };
+}
+
+/** One weight, and the layers that read it with the same units. */
+interface Projection {
+  readonly weight: UnitWeight;
+  readonly readers: UnitWeight[];
+  /** min(1, c/‖w‖) of each unit. */
+  readonly factors: Float64Array;
+  readonly norms: Float64Array;
+}
+
+/** @throws InputError for a limit that is not above 0, and for a unit that is not finite. */
+function apply(
+  graph: Graph,
+  sites: readonly string[] | undefined,
+  options: PassOptions,
+): PassResult {
+  const limit = Number(options.limit);
+  if (!(limit > 0)) {
+    throw new InputError(
+      `${projectMaxNorm.id}: option limit is ${options.limit}; a number above 0 is needed`,
+    );
+  }
+  const wanted = requireSites(projectMaxNorm, graph, sites, options);
+  const skipped: { node: string; reason: string }[] = [];
+  const projections = new Map<string, Projection>();
+  for (const { node, weight } of candidates(graph)) {
+    if (!wanted(siteId(node))) continue;
+    if (isRefusal(weight)) {
+      skipped.push({ node: siteId(node), reason: weight.reason });
+      continue;
+    }
+    const key = JSON.stringify([weight.value, weight.units]);
+    const known = projections.get(key);
+    if (known === undefined) projections.set(key, projectionOf(weight, limit));
+    else known.readers.push(weight);
+  }
+  const all = [...projections.values()];
+  const changed = all.filter(({ factors }) => factors.some((factor) => factor < 1));
+  return {
+    graph: projected(graph, changed),
+    applied: changed.flatMap(({ readers }) =>
+      readers.map(({ node }) => ({ node: siteId(node), into: siteId(node) })),
+    ),
+    skipped,
+    siteOutputs: [],
+    statement: statementOf(all, limit),
+    tables: [tableOf(all, limit)],
+  };
+}
+
+/** Distance from 1 to the next larger number of each type. */
+const UNITS: ReadonlyMap<DataType, number> = new Map([
+  [DataType.FLOAT, 2 ** -23],
+  [DataType.DOUBLE, 2 ** -52],
+  [DataType.FLOAT16, 2 ** -10],
+  [DataType.BFLOAT16, 2 ** -7],
+]);
+
+function projectionOf(weight: UnitWeight, limit: number): Projection {
+  const norms = unitNorms(readFloat64(weight.tensor), weight.units);
+  const bad = norms.findIndex((norm) => !Number.isFinite(norm));
+  if (bad >= 0) {
+    throw new InputError(
+      `${nodeLabel(weight.node)}: output unit ${bad} has a weight that is not finite, so that its length cannot be limited`,
+    );
+  }
+  // A unit that was brought to the limit and rounded is at the limit.
+  const most = limit * (1 + (UNITS.get(weight.tensor.dataType) ?? 0));
+  const factors = norms.map((norm) => (norm > most ? limit / norm : 1));
+  return { weight, readers: [weight], norms, factors };
+}
+
+function projected(graph: Graph, changed: readonly Projection[]): Graph {
+  const names = new GraphBuilder(takenNames(graph));
+  const initializers: Tensor[] = [];
+  const inputs = new Map<Node, Map<number, string>>();
+  for (const { weight, readers, factors } of changed) {
+    const layout = unitLayout(weight.units);
+    if (layout === undefined) throw new Error(`units of ${siteId(weight.node)} alternate`);
+    const name = changedName(graph, weight.value, readers, names);
+    initializers.push(scaledTensor(name, weight.tensor, layout, factors));
+    for (const { node, input } of readers) {
+      inputs.set(node, (inputs.get(node) ?? new Map<number, string>()).set(input, name));
+    }
+  }
+  const replace = new Map(
+    [...inputs].map(([node, names]): [Node, readonly Node[]] => {
+      const input = node.input.map((value, position) => names.get(position) ?? value);
+      return [node, [changeNode(node, { input })]];
+    }),
+  );
+  return changeGraph(graph, { replace, initializers });
+}
+
+/** The weight's own name where nobody else reads it. */
+function changedName(
+  graph: Graph,
+  value: string,
+  readers: readonly UnitWeight[],
+  names: GraphBuilder,
+): string {
+  const index = indexOf(graph);
+  const own =
+    graph.initializers.has(value) &&
+    !index.readByBody(value) &&
+    !index.isOutput(value) &&
+    index
+      .uses(value)
+      .every((use) => readers.some(({ node, input }) => node === use.node && input === use.input));
+  return own ? value : names.freshName(`${value}_limited`);
+}
+
+function statementOf(projections: readonly Projection[], limit: number): string {
+  const count = (each: Projection) => each.factors.filter((factor) => factor < 1).length;
+  const scaled = projections.reduce((sum, each) => sum + count(each), 0);
+  const units = projections.reduce((sum, { norms }) => sum + norms.length, 0);
+  const layers = projections.filter((each) => count(each) > 0).length;
+  return scaled === 0
+    ? `No unit's weights are longer than ${limit}: nothing is changed.`
+    : `${scaled} of ${units} units in ${layers} of ${projections.length} layers were shortened to ‖w‖ = ${limit}; the function is another one.`;
+}
+
+function tableOf(projections: readonly Projection[], limit: number): ReportTable {
+  const rows = projections.map(({ weight, norms, factors }) => [
+    siteId(weight.node),
+    norms.length,
+    factors.filter((factor) => factor < 1).length,
+    norms.reduce((a, b) => Math.max(a, b), 0),
+    norms.reduce((a, b) => a + b, 0) / norms.length,
+    factors.reduce((a, b) => Math.min(a, b), 1),
+  ]);
+  const columns = ["layer", "units", "shortened", "longest", "mean length", "smallest factor"];
+  return { title: `Weight norms against the limit ${limit}`, columns, rows };
+}
