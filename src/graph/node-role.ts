@@ -19,8 +19,26 @@ export function nodeRole(node: Node): string | undefined {
 }
 
 export function withRole(node: Node, role: NodeRole): Node {
-  const others = node.metadataProps.filter(({ key }) => key !== ROLE_KEY);
-  const note = create(StringStringEntryProtoSchema, { key: ROLE_KEY, value: role });
+  return withNote(node, ROLE_KEY, role);
+}
+
+/** A number that a role is configured by, from its own note; NaN where the note is no number. */
+export function roleNumber(node: Node, name: string, fallback: number): number {
+  const note = node.metadataProps.find(({ key }) => key === numberKey(name));
+  return note === undefined ? fallback : Number(note.value);
+}
+
+export function withRoleNumber(node: Node, name: string, value: number): Node {
+  return withNote(node, numberKey(name), String(value));
+}
+
+function numberKey(name: string): string {
+  return `normlens.${name}`;
+}
+
+function withNote(node: Node, key: string, value: string): Node {
+  const others = node.metadataProps.filter((note) => note.key !== key);
+  const note = create(StringStringEntryProtoSchema, { key, value });
   return changeNode(node, { metadataProps: [...others, note] });
 }
 

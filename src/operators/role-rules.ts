@@ -3,6 +3,7 @@ import { type NodeRole, nodeRole } from "../graph/node-role.ts";
 import { meanOnlyBatchNorm } from "./mean-only-batch-norm.ts";
 import type { OperatorRule } from "./operator.ts";
 import { operatorRule } from "./table.ts";
+import { whiteningRoles } from "./whitening.ts";
 
 /** What nodes of a role do while training; their shapes are those of their operator. */
 export interface RoleRule extends Required<Pick<OperatorRule, "trainingForward" | "gradient">> {
@@ -12,13 +13,17 @@ export interface RoleRule extends Required<Pick<OperatorRule, "trainingForward" 
 }
 
 /** Every role; one a file. */
-const rules: readonly RoleRule[] = [meanOnlyBatchNorm];
+const rules: readonly RoleRule[] = [meanOnlyBatchNorm, ...whiteningRoles];
 
-const table = new Map<string, RoleRule>(rules.map((rule) => [rule.role, rule]));
+const table = new Map(rules.map((rule) => [key(rule.role, rule.opType), rule]));
 
 /** The rule that training follows for a node: its role's, or its operator's. */
 export function trainingRule(node: Node): OperatorRule | undefined {
   const rule = operatorRule(node.domain, node.opType);
-  const role = table.get(nodeRole(node) ?? "");
-  return rule === undefined || role?.opType !== node.opType ? rule : { ...rule, ...role };
+  const role = table.get(key(nodeRole(node) ?? "", node.opType));
+  return rule === undefined ? rule : { ...rule, ...role };
+}
+
+function key(role: string, opType: string): string {
+  return `${role}:${opType}`;
 }

@@ -2,6 +2,7 @@ import { GraphBuilder } from "../graph/builder.ts";
 import { changeGraph, takenNames } from "../graph/edit.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
+import { DEFAULT_ITERATIONS, MOST_ITERATIONS } from "../operators/whitening.ts";
 import { jsonNumber, type ReportTable } from "../protocol/reports.ts";
 import { ChannelCovariance } from "../statistics/channel-covariance.ts";
 import { withFloat32 } from "./measured-channels.ts";
@@ -45,6 +46,15 @@ export const insertWhitening: Pass = {
       maximum: 1,
       description: "What is added to each eigenvalue, as a share of the largest.",
     },
+    {
+      name: "iterations",
+      kind: "number",
+      default: DEFAULT_ITERATIONS,
+      minimum: 1,
+      maximum: MOST_ITERATIONS,
+      description:
+        "Newton-Schulz iterations by which training whitens with the batch's covariance.",
+    },
   ],
   data: "always",
   preserves: ({ mode }) => (mode === "keep" ? "nothing" : "function"),
@@ -85,6 +95,12 @@ async function applyOnData(
   samples: SampleRuns,
 ): Promise<PassResult> {
   const mode = modeOf(options);
+  const iterations = Number(options.iterations);
+  if (!Number.isInteger(iterations)) {
+    throw new InputError(
+      `insert-whitening: option iterations is ${iterations}; a whole number is needed`,
+    );
+  }
   const builder = new GraphBuilder(takenNames(graph));
   const applied: { node: string; into: string }[] = [];
   const skipped: { node: string; reason: string }[] = [];
@@ -100,7 +116,7 @@ async function applyOnData(
     const covariance = await measure(changed, place, samples);
     const words = { value: place.value, data: samples.name };
     const transform = whiteningTransform(covariance, Number(options.epsilon), words);
-    const result = whitenedLayer(changed, place, transform, mode, builder);
+    const result = whitenedLayer(changed, place, transform, { mode, iterations }, builder);
     if (isRefusal(result)) {
       skipped.push({ node: id, reason: result.reason });
       continue;

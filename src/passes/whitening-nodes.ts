@@ -2,7 +2,7 @@ import { floatAttribute, intAttribute, makeAttribute } from "../graph/attributes
 import { type GraphBuilder, makeNode } from "../graph/builder.ts";
 import { changeNode, type GraphChanges } from "../graph/edit.ts";
 import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
-import { withRole } from "../graph/node-role.ts";
+import { withRole, withRoleNumber } from "../graph/node-role.ts";
 import { elementCount, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { biasName, nameForChanged } from "./fold-pattern.ts";
 import { overflowOf } from "./overflow.ts";
@@ -14,6 +14,12 @@ import type { WhiteningTransform } from "./whitening-transform.ts";
 
 /** From it on, Pad reads its sizes from an input. */
 const FIRST_OPSET_WITH_PADS_INPUT = 11;
+
+export interface WhiteningOptions {
+  readonly mode: WhiteningMode;
+  /** Of Newton and Schulz while training. */
+  readonly iterations: number;
+}
 
 /** What replaces the layer, and the name of the whitening node in front of it. */
 export interface WhitenedLayer extends GraphChanges {
@@ -31,7 +37,7 @@ export function whitenedLayer(
   graph: Graph,
   place: WhiteningPlace,
   transform: WhiteningTransform,
-  mode: WhiteningMode,
+  { mode, iterations }: WhiteningOptions,
   builder: GraphBuilder,
 ): WhitenedLayer | Refusal {
   const { layer, weight } = place;
@@ -49,7 +55,8 @@ export function whitenedLayer(
   const output = builder.freshName(`${place.value}_whitened`);
   const inputs = [padded?.output ?? place.value, ...tensors.map((tensor) => tensor.name)];
   const opType = layer.opType === "Conv" ? "Conv" : "Gemm";
-  const whitening = withRole(makeNode(opType, inputs, [output], { name }), "whitening");
+  const node = makeNode(opType, inputs, [output], { name });
+  const whitening = withRoleNumber(withRole(node, "whitening"), "iterations", iterations);
   const [, ...rest] = layer.input;
   const changed = changeNode(compensated?.layer ?? layer, {
     input: [output, ...(compensated?.inputs ?? rest)],

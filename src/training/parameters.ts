@@ -3,6 +3,7 @@ import { fedValues } from "../graph/fed-values.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
+import { nodeRole } from "../graph/node-role.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
 import { weightNorms } from "./weight-norms.ts";
@@ -68,7 +69,9 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
   }
   const parameters = new Map<string, Parameter>();
   for (const node of graph.nodes) {
-    const roles = node.domain === "" ? TRAINED_INPUTS[node.opType] : undefined;
+    // What a whitening reads are running statistics, although its operator would train them.
+    const learns = node.domain === "" && nodeRole(node) !== "whitening";
+    const roles = learns ? TRAINED_INPUTS[node.opType] : undefined;
     if (roles === undefined || !node.input.some((value) => fed.has(value))) continue;
     if (
       PREPROCESSING.has(node.opType) &&
