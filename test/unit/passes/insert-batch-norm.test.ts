@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { applyPass } from "../../../src/engine/apply-pass.ts";
 import { openSampleRuns } from "../../../src/engine/sample-runs.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
+import { saveModel } from "../../../src/formats/onnx/write.ts";
 import { constantValue } from "../../../src/graph/constants.ts";
 import { DataType, isFloatingPoint } from "../../../src/graph/data-type.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
@@ -12,7 +13,7 @@ import { verify } from "../../../src/graph/verify.ts";
 import { foldBatchNorm } from "../../../src/passes/fold-batch-norm.ts";
 import { insertBatchNorm } from "../../../src/passes/insert-batch-norm.ts";
 import { checkedOptions } from "../../../src/passes/options.ts";
-import { committedModels, SAMPLES } from "../../support/repository.ts";
+import { committedModels, SAMPLES, temporaryFolder } from "../../support/repository.ts";
 import { context } from "../../support/request-context.ts";
 import { differenceInRuntime } from "./equivalence.ts";
 import { LayerGraph, nodeNamed, numbersOf, operatorsOf, perceptron } from "./layer-graphs.ts";
@@ -212,33 +213,57 @@ describe("numbers", () => {
   });
 });
 
-describe("every committed model", () => {
-  test.each(committedModels())(
-    "%s: insert exactly, fold, and the weights are the same",
-    async (path) => {
-      const folded = foldBatchNorm.apply(await readModel(path), undefined, {}).graph;
-      const inserted = insert(folded, { outputLayer: true });
-      expect(verify(inserted.graph)).toEqual([]);
-      if (inserted.applied.length === 0) return;
-      const back = foldBatchNorm.apply(inserted.graph, undefined, {}).graph;
-      expect(operatorsOf(back)).toEqual(operatorsOf(folded));
-      let compared = 0;
-      for (const [position, node] of folded.nodes.entries()) {
-        for (const [input, name] of node.input.entries()) {
-          const tensor = constantValue(folded, name);
-          if (tensor === undefined || !isFloatingPoint(tensor.dataType)) continue;
-          const other = constantValue(back, back.nodes[position]?.input[input] ?? "");
-          expect(bitDistance(tensor, other as Tensor), name).toBeLessThanOrEqual(1);
-          compared++;
-        }
+describe("inserted and folded again", () => {
+  /*
+   * The stored variance is within 2⁻²⁵ of 1 − ε, so γ = 1 and γ/√(σ² + ε) is within 2⁻²⁶ of 1: less
+   * than half a unit in the last place of any float32.
+   */
+  test.each(["digits-mlp", "digits-cnn", "narrow-resnet", "narrow-mobilenetv2"])(
+    "%s: the weights of the file are the same, bit for bit",
+    async (name) => {
+      const path = join(await temporaryFolder(), "folded.onnx");
+      const source = await readModel(join(SAMPLES, `${name}.onnx`));
+      await saveModel(foldBatchNorm.apply(source, undefined, {}).graph, path);
+      const folded = await readModel(path);
+      for (const epsilon of [1e-5, 1e-3, 0.3]) {
+        const inserted = insert(folded, { outputLayer: true, epsilon });
+        expect(inserted.skipped).toEqual([]);
+        expect(mostUnits(folded, foldBatchNorm.apply(inserted.graph, undefined, {}).graph)).toBe(0);
       }
-      expect(compared).toBeGreaterThan(0);
     },
   );
+
+  test.each(committedModels())("%s: the weights are within one rounding", async (path) => {
+    const folded = foldBatchNorm.apply(await readModel(path), undefined, {}).graph;
+    const inserted = insert(folded, { outputLayer: true });
+    expect(verify(inserted.graph)).toEqual([]);
+    if (inserted.applied.length === 0) return;
+    const { graph: back, skipped } = foldBatchNorm.apply(inserted.graph, undefined, {});
+    // A weight that other operators compute, as weight normalization's, cannot take it up.
+    const left = skipped.filter(({ node }) => inserted.applied.some(({ into }) => into === node));
+    for (const { reason } of left) expect(reason).toContain("known only at run time");
+    if (left.length === 0) expect(mostUnits(folded, back)).toBeLessThanOrEqual(1);
+  });
 });
 
+/** The most units in the last place that the constants of two graphs of the same nodes differ by. */
+function mostUnits(before: Graph, after: Graph): number {
+  expect(operatorsOf(after)).toEqual(operatorsOf(before));
+  const units: number[] = [];
+  for (const [position, node] of before.nodes.entries()) {
+    for (const [input, name] of node.input.entries()) {
+      const tensor = constantValue(before, name);
+      if (tensor === undefined || !isFloatingPoint(tensor.dataType)) continue;
+      const other = constantValue(after, after.nodes[position]?.input[input] ?? "");
+      units.push(unitsApart(tensor, other as Tensor));
+    }
+  }
+  expect(units.length).toBeGreaterThan(0);
+  return Math.max(...units);
+}
+
 /** The most units in the last place that two tensors of a type differ by. */
-function bitDistance(a: Tensor, b: Tensor): number {
+function unitsApart(a: Tensor, b: Tensor): number {
   expect([b.dataType, b.dims]).toEqual([a.dataType, a.dims]);
   const [x, y] = [readFloat64(a), readFloat64(b)];
   const unit =
