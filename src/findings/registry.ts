@@ -1,8 +1,11 @@
 import { keptWithGraph } from "../graph/kept-with-graph.ts";
 import type { Finding } from "../protocol/reports.ts";
+import { batchNormAfterActivation } from "./batch-norm-after-activation.ts";
 import { batchNormNumerics } from "./batch-norm-numerics.ts";
 import { batchNormTrainingMode } from "./batch-norm-training-mode.ts";
 import { biasBeforeBatchNorm } from "./bias-before-batch-norm.ts";
+import { dropoutBeforeBatchNorm } from "./dropout-before-batch-norm.ts";
+import { dropoutTrainingMode } from "./dropout-training-mode.ts";
 import type { FindingRule } from "./finding-rule.ts";
 import { foldBatchNormFindings } from "./fold-batch-norm.ts";
 import { nearZeroVariance } from "./near-zero-variance.ts";
@@ -13,10 +16,13 @@ import { unusedNormalizationParameter } from "./unused-normalization-parameter.t
 export const FINDING_RULES: readonly FindingRule[] = [
   foldBatchNormFindings,
   batchNormTrainingMode,
+  dropoutTrainingMode,
   batchNormNumerics,
   nearZeroVariance,
   prunableChannel,
+  dropoutBeforeBatchNorm,
   biasBeforeBatchNorm,
+  batchNormAfterActivation,
   unusedNormalizationParameter,
 ];
 

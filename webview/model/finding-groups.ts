@@ -35,6 +35,10 @@ const FIXABLE: Readonly<Record<string, Phrase>> = {
     sentence: (many) => `${counted(many, "node")} still in training mode`,
     title: "Switch all",
   },
+  "switch-dropout-to-inference": {
+    sentence: (many) => `${counted(many, "Dropout node")} still in training mode`,
+    title: "Switch all",
+  },
   "drop-redundant-bias": {
     sentence: (many) => `${counted(many, "bias", "biases")} in front of a BatchNorm without effect`,
     title: "Drop all",
