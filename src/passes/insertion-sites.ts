@@ -82,7 +82,7 @@ const NORMALIZATIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Nodes behind a value that are looked at; a stream through a whole network is not followed. */
-const MOST_NODES = 256;
+const MOST_NODES = 64;
 
 export function isNormalization(node: Node): boolean {
   return NORMALIZATIONS.has(node.opType) || nodeRole(node) === "mean-only-batch-norm";
@@ -93,24 +93,28 @@ interface Followers {
   readonly normalization?: Node;
 }
 
-/** The first nonlinearity that a value reaches before another layer, and a normalization before it. */
+/**
+ * What comes first behind a value and before another layer: a normalization or a nonlinearity, the
+ * fewest nodes away; the normalization where both read the same value.
+ */
 function followers(graph: Graph, value: string): Followers {
   const index = indexOf(graph);
   const open = [value];
   const seen = new Set(open);
-  let nonlinearity: Node | undefined;
   let nodes = 0;
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    for (const { node } of index.uses(next)) {
-      if (isNormalization(node)) return { normalization: node };
-      if (activationFamily(node) !== undefined) nonlinearity ??= node;
-      else if (PASSED.has(node.opType) && ++nodes <= MOST_NODES) {
-        for (const output of node.output) if (!seen.has(output)) open.push(output);
-        for (const output of node.output) seen.add(output);
-      }
+    const readers = index.uses(next).map(({ node }) => node);
+    const normalization = readers.find(isNormalization);
+    if (normalization !== undefined) return { normalization };
+    const nonlinearity = readers.find((node) => activationFamily(node) !== undefined);
+    if (nonlinearity !== undefined) return { nonlinearity };
+    for (const node of readers) {
+      if (!PASSED.has(node.opType) || ++nodes > MOST_NODES) continue;
+      for (const output of node.output) if (!seen.has(output)) open.push(output);
+      for (const output of node.output) seen.add(output);
     }
   }
-  return nonlinearity === undefined ? {} : { nonlinearity };
+  return {};
 }
 
 /** The pass's sites; what it puts in is called by the given words. */
