@@ -2,12 +2,12 @@ import { GraphBuilder } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { unitNorms } from "../operators/unit-sums.ts";
 import type { ReportTable } from "../protocol/reports.ts";
+import { changedName } from "./changed-name.ts";
 import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal } from "./refusal.ts";
 import { scaledTensor } from "./scaled-tensor.ts";
@@ -132,7 +132,7 @@ function projectionOf(weight: UnitWeight, limit: number): Projection {
 }
 
 function projected(graph: Graph, changed: readonly Projection[]): Graph {
-  const names = new GraphBuilder(takenNames(graph));
+  const names = { builder: new GraphBuilder(takenNames(graph)), ending: "limited" };
   const initializers: Tensor[] = [];
   const inputs = new Map<Node, Map<number, string>>();
   for (const { weight, readers, factors } of changed) {
@@ -151,24 +151,6 @@ function projected(graph: Graph, changed: readonly Projection[]): Graph {
     }),
   );
   return changeGraph(graph, { replace, initializers });
-}
-
-/** The weight's own name where nobody else reads it. */
-function changedName(
-  graph: Graph,
-  value: string,
-  readers: readonly UnitWeight[],
-  names: GraphBuilder,
-): string {
-  const index = indexOf(graph);
-  const own =
-    graph.initializers.has(value) &&
-    !index.readByBody(value) &&
-    !index.isOutput(value) &&
-    index
-      .uses(value)
-      .every((use) => readers.some(({ node, input }) => node === use.node && input === use.input));
-  return own ? value : names.freshName(`${value}_limited`);
 }
 
 function statementOf(projections: readonly Projection[], limit: number): string {

@@ -11,6 +11,7 @@ import { insertWhitening } from "./insert-whitening.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
 import { projectMaxNorm } from "./project-max-norm.ts";
+import { pruneMagnitude } from "./prune-magnitude.ts";
 import { recalibrateBatchNorm } from "./recalibrate-batch-norm.ts";
 import { removeWeightNorm } from "./remove-weight-norm.ts";
 import { rescaleDropout } from "./rescale-dropout.ts";
@@ -37,6 +38,7 @@ export const PASSES: readonly Pass[] = [
   applyWeightNorm,
   removeWeightNorm,
   projectMaxNorm,
+  pruneMagnitude,
 ];
 
 /** @throws InputError with the known ids. */
