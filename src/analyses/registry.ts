@@ -2,10 +2,16 @@ import { InputError } from "../graph/input-error.ts";
 import type { Analysis } from "./analysis.ts";
 import { batchNormShift } from "./batch-norm-shift.ts";
 import { monteCarloDropout } from "./monte-carlo-dropout.ts";
+import { scaleRobustness } from "./scale-robustness.ts";
 import { weightPenalty } from "./weight-penalty.ts";
 
 /** Every analysis, in the order in which menus show them. */
-export const ANALYSES: readonly Analysis[] = [batchNormShift, monteCarloDropout, weightPenalty];
+export const ANALYSES: readonly Analysis[] = [
+  batchNormShift,
+  monteCarloDropout,
+  weightPenalty,
+  scaleRobustness,
+];
 
 /** @throws InputError with the known ids. */
 export function findAnalysis(id: string): Analysis {
