@@ -35,7 +35,7 @@ export const techniques = {
     picture: "variational-dropout",
   },
   "L2 1e-3": { options: { l2: 1e-3 }, picture: "l2" },
-  "max-norm 3": { options: { maxNorm: { limit: 3 } }, picture: "max-norm" },
+  "max-norm 2": { options: { maxNorm: { limit: 2 } }, picture: "max-norm" },
   whitening: {
     options: { passes: [{ pass: "insert-whitening", options: { mode: "keep" } }] },
     picture: "whitening",
