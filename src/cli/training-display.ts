@@ -46,7 +46,8 @@ export class TrainingDisplay {
 
 function epochText(event: Extract<TrainingEvent, { event: "epoch" }>): string {
   const accuracy = accuracyText("accuracy", event.validationAccuracy);
-  return `train ${short(event.trainLoss)}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
+  const noise = event.klLoss === undefined ? "" : ` + KL ${short(event.klLoss)}`;
+  return `train ${short(event.trainLoss)}${noise}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
 }
 
 function accuracyText(label: string, accuracy: JsonNumber | undefined): string {

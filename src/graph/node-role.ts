@@ -7,9 +7,13 @@ import type { Node } from "./graph.ts";
  * What a node stands for in training, beyond what its operator says: at inference it is the plain
  * operator that every runtime knows, while training it does more (a Sub with the running mean
  * subtracts the batch's mean instead). It is kept in the node's metadata, which ONNX provides for
- * such notes and runtimes pass over.
+ * such notes and runtimes pass over. "gaussian-noise" stands in training steps alone.
  */
-export type NodeRole = "mean-only-batch-norm" | "whitening" | "variational-dropout";
+export type NodeRole =
+  | "mean-only-batch-norm"
+  | "whitening"
+  | "variational-dropout"
+  | "gaussian-noise";
 
 const ROLE_KEY = "normlens.role";
 

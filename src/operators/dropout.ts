@@ -46,9 +46,10 @@ const dropoutShape: ShapeRule = (context) => {
  */
 const dropoutForward: TrainingForwardRule = (context) => {
   const { builder, inputs, outputs, options } = context;
-  const ratio = dropRatio(context);
   const [y = "", givenMask = ""] = outputs;
-  const training = options.mode !== "inference" && ratio > 0;
+  // At inference a computed ratio is no obstacle.
+  const ratio = options.mode === "inference" ? 0 : dropRatio(context);
+  const training = ratio > 0;
   if (!training && givenMask === "") {
     addNode(builder, "Identity", [inputs[0] ?? ""], [y]);
     return;
@@ -73,8 +74,8 @@ const dropoutForward: TrainingForwardRule = (context) => {
 /** ∂L/∂x = g·mask/(1 − ratio), with the mask of the forward pass. */
 const dropoutGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
-  const ratio = dropRatio(context);
-  if (context.mode === "inference" || ratio === 0) return [gradient];
+  const ratio = context.mode === "inference" ? 0 : dropRatio(context);
+  if (ratio === 0) return [gradient];
   const { builder } = context;
   const kept = asFloat(builder, context.saved("mask"));
   return [multiply(builder, gradient, scale(builder, kept, 1 / (1 - ratio)))];

@@ -3,6 +3,7 @@ import { type NodeRole, nodeRole } from "../graph/node-role.ts";
 import { meanOnlyBatchNorm } from "./mean-only-batch-norm.ts";
 import type { OperatorRule } from "./operator.ts";
 import { operatorRule } from "./table.ts";
+import { gaussianNoise } from "./variational-dropout.ts";
 import { whiteningRoles } from "./whitening.ts";
 
 /** What nodes of a role do while training; their shapes are those of their operator. */
@@ -13,7 +14,7 @@ export interface RoleRule extends Required<Pick<OperatorRule, "trainingForward" 
 }
 
 /** Every role; one a file. */
-const rules: readonly RoleRule[] = [meanOnlyBatchNorm, ...whiteningRoles];
+const rules: readonly RoleRule[] = [meanOnlyBatchNorm, gaussianNoise, ...whiteningRoles];
 
 const table = new Map(rules.map((rule) => [key(rule.role, rule.opType), rule]));
 

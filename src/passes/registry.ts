@@ -7,11 +7,13 @@ import { foldMeanOnlyBatchNorm } from "./fold-mean-only-batch-norm.ts";
 import { insertBatchNorm } from "./insert-batch-norm.ts";
 import { insertDropout } from "./insert-dropout.ts";
 import { insertMeanOnlyBatchNorm } from "./insert-mean-only-batch-norm.ts";
+import { insertVariationalDropout } from "./insert-variational-dropout.ts";
 import { insertWhitening } from "./insert-whitening.ts";
 import { mergeNormalizationAffine } from "./merge-normalization-affine.ts";
 import type { Pass } from "./pass.ts";
 import { projectMaxNorm } from "./project-max-norm.ts";
 import { pruneMagnitude } from "./prune-magnitude.ts";
+import { pruneVariationalDropout } from "./prune-variational-dropout.ts";
 import { recalibrateBatchNorm } from "./recalibrate-batch-norm.ts";
 import { removeWeightNorm } from "./remove-weight-norm.ts";
 import { rescaleDropout } from "./rescale-dropout.ts";
@@ -33,6 +35,8 @@ export const PASSES: readonly Pass[] = [
   stripDropout,
   switchDropoutToInference,
   rescaleDropout,
+  insertVariationalDropout,
+  pruneVariationalDropout,
   insertMeanOnlyBatchNorm,
   foldMeanOnlyBatchNorm,
   applyWeightNorm,

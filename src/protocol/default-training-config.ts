@@ -33,6 +33,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
     checkFinite: true,
   },
   batchNorm: { momentum: 0.1, runningVariance: "unbiased" },
+  variationalDropout: { klWeight: 1, warmUpEpochs: 0 },
   statistics: { values: "auto", everySteps: 1, bins: 30 },
   threads: 0,
 };

@@ -26,6 +26,13 @@ export interface TrainingConfig {
     readonly momentum: number;
     readonly runningVariance: "unbiased" | "population";
   };
+  /** For models with variational dropout (insert-variational-dropout). */
+  readonly variationalDropout: {
+    /** The loss gets klWeight/N·KL, N the number of training samples. */
+    readonly klWeight: number;
+    /** The weight grows from 0 to klWeight over so many epochs. */
+    readonly warmUpEpochs: number;
+  };
   readonly statistics: {
     /** Names of values to watch; "auto" takes the nonlinearities' inputs. */
     readonly values: "auto" | readonly string[];
@@ -120,6 +127,8 @@ export type TrainingEvent =
       /** 1-based. */
       readonly epoch: number;
       readonly trainLoss: JsonNumber;
+      /** What variational dropout's divergence adds to the loss, which trainLoss leaves out. */
+      readonly klLoss?: JsonNumber;
       /** Share of right answers; absent for regression. */
       readonly trainAccuracy?: JsonNumber;
       readonly validationLoss: JsonNumber;

@@ -17,6 +17,7 @@ import { trainingRule } from "../operators/role-rules.ts";
 import { broadcastShapes, staticShape } from "../operators/shape-algebra.ts";
 import { StepNames } from "./autodiff-names.ts";
 import { ancestorsOfOutputs, dependents } from "./autodiff-path.ts";
+import { variationalForm } from "./variational-form.ts";
 
 /*
  * Reverse-mode differentiation of ONNX graphs. The caller makes a builder, lets addTrainingForward
@@ -86,10 +87,11 @@ export function missingGradientRules(
  */
 export function addTrainingForward(
   builder: GraphBuilder,
-  graph: Graph,
+  model: Graph,
   bindings: ReadonlyMap<string, number>,
   options: TrainingForwardOptions,
 ): ForwardTrace {
+  const graph = options.mode === "inference" ? model : variationalForm(model);
   const opset = standardOpset(graph);
   if (opset < OLDEST_OPSET) {
     throw new InputError(

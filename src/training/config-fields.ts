@@ -84,6 +84,9 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   batchNorm: "group",
   "batchNorm.momentum": number("a number from 0 to 1", (value) => value >= 0 && value <= 1),
   "batchNorm.runningVariance": choice("unbiased", "population"),
+  variationalDropout: "group",
+  "variationalDropout.klWeight": NOT_NEGATIVE,
+  "variationalDropout.warmUpEpochs": whole(0, MOST_STEPS),
   statistics: "group",
   "statistics.values": {
     allowed: '"auto" or a list of names',

@@ -29,7 +29,9 @@ export function freshParameters(
   const random = seededRandom(seed, "weights");
   const fresh = new Map<string, Float32Array>();
   for (const parameter of parameters) {
-    if (parameter.role !== "magnitude") fresh.set(parameter.name, draw(graph, parameter, random));
+    // The strength of noise starts where the pass that put it in has set it.
+    if (parameter.role === "magnitude" || parameter.role === "noise") continue;
+    fresh.set(parameter.name, draw(graph, parameter, random));
   }
   for (const norm of weightNorms(graph)) {
     const direction = fresh.get(norm.direction);

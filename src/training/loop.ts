@@ -13,6 +13,7 @@ import {
 import type { Evaluation, Evaluator, Weights } from "./evaluate.ts";
 import { LossMeter } from "./loss-meter.ts";
 import type { StepSession } from "./step-session.ts";
+import { divergenceFactor } from "./variational-divergence.ts";
 import { percentiles, type WatchedValues } from "./watched-values.ts";
 
 export interface LoopOptions {
@@ -41,6 +42,11 @@ export interface LoopOutcome {
   readonly stopping: EarlyStoppingState;
   /** The weights the run ends with. */
   readonly weights: Weights;
+}
+
+interface TrainedEpoch extends Evaluation {
+  /** What variational dropout's divergence added to the loss at the last step. */
+  readonly klLoss?: number;
 }
 
 /** The longest that steps go on without the event loop getting its turn, in milliseconds. */
@@ -93,6 +99,7 @@ export class TrainingLoop {
       event: "epoch",
       epoch,
       trainLoss: jsonNumber(train.loss),
+      ...(train.klLoss === undefined ? {} : { klLoss: jsonNumber(train.klLoss) }),
       ...accuracy("trainAccuracy", train),
       validationLoss: jsonNumber(validation.loss),
       ...accuracy("validationAccuracy", validation),
@@ -103,15 +110,18 @@ export class TrainingLoop {
     return verdict.stop;
   }
 
-  async #steps(epoch: number): Promise<Evaluation | "cancelled" | "diverged"> {
+  async #steps(epoch: number): Promise<TrainedEpoch | "cancelled" | "diverged"> {
     const { config, dataset, batch, step, onEvent } = this.#options;
     const rows = this.#options.epochRows(epoch);
     const meter = new LossMeter(config.loss);
+    const factor = divergenceFactor(config.variationalDropout, epoch, rows.length);
+    let divergence: number | undefined;
     for (let index = 0; index < this.#stepsPerEpoch; index++) {
       if (await this.#waitOrCancelled()) return "cancelled";
       const filled = fillBatch(batch, dataset, rows, index * batch.size);
       const sampled = this.#stepsDone % config.statistics.everySteps === 0;
-      const result = await step.run(batch, config.optimizer.learningRate, sampled);
+      const result = await step.run(batch, config.optimizer.learningRate, sampled, factor);
+      divergence = result.divergence;
       this.#stepsDone++;
       meter.add(result.output, batch, filled);
       const taken = [...result.samples]
@@ -126,7 +136,8 @@ export class TrainingLoop {
       });
       if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) return "diverged";
     }
-    return meter.result();
+    const result = meter.result();
+    return divergence === undefined ? result : { ...result, klLoss: factor * divergence };
   }
 
   /** Lets a pause pass and messages in. */

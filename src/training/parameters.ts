@@ -6,11 +6,12 @@ import { InputError } from "../graph/input-error.ts";
 import { nodeRole } from "../graph/node-role.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
+import { noiseStrength } from "../operators/variational-dropout.ts";
 import { weightNorms } from "./weight-norms.ts";
 
 /**
  * What a parameter is to the operator that reads it; a weight that is normalized consists of its
- * magnitude g and its direction v.
+ * magnitude g and its direction v, and noise is the log α of variational dropout.
  */
 export type ParameterRole =
   | "weight"
@@ -19,7 +20,8 @@ export type ParameterRole =
   | "bias"
   | "scale"
   | "shift"
-  | "slope";
+  | "slope"
+  | "noise";
 
 export interface Parameter {
   /** Name of the initializer. */
@@ -69,6 +71,12 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
   }
   const parameters = new Map<string, Parameter>();
   for (const node of graph.nodes) {
+    const name = noiseStrength(graph, node)?.logAlpha;
+    const noise = name === undefined ? undefined : graph.initializers.get(name);
+    if (noise !== undefined && !parameters.has(noise.name)) {
+      const place = { role: "noise", node, input: 1, indirect: true } as const;
+      parameters.set(noise.name, { name: noise.name, dims: noise.dims, ...place });
+    }
     // What a whitening reads are running statistics, although its operator would train them.
     const learns = node.domain === "" && nodeRole(node) !== "whitening";
     const roles = learns ? TRAINED_INPUTS[node.opType] : undefined;
@@ -102,7 +110,9 @@ function initializersBehind(graph: Graph, value: string, fed: ReadonlySet<string
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (graph.initializers.has(name)) found.add(name);
     const producer = indexOf(graph).producer(name);
-    for (const input of producer?.input ?? []) {
+    // The strength of noise says how it trains and is no part of the value.
+    const noise = producer === undefined ? undefined : noiseStrength(graph, producer);
+    for (const input of noise === undefined ? (producer?.input ?? []) : [noise.value]) {
       if (!seen.has(input)) open.push(input);
       seen.add(input);
     }

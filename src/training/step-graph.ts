@@ -10,6 +10,7 @@ import { partFor, withInputShape } from "./forward-part.ts";
 import { LOSSES } from "./losses.ts";
 import { addProjection, type NormLimit } from "./max-norm.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
+import { addDivergence } from "./variational-divergence.ts";
 import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
 import { addPenaltyGradient } from "./weight-penalty.ts";
 
@@ -24,6 +25,8 @@ export interface StepOptions {
   readonly penalized: ReadonlySet<string>;
   /** Where the limit on the length of a unit's weights acts, by parameter. */
   readonly limits: ReadonlyMap<string, NormLimit>;
+  /** The parameters that are log α of variational dropout. */
+  readonly noise: ReadonlySet<string>;
   readonly config: Pick<
     TrainingConfig,
     "loss" | "optimizer" | "l1" | "l2" | "maxNorm" | "batchNorm" | "seed"
@@ -53,6 +56,8 @@ export interface StepGraph {
   /** Names of the scalar inputs by the optimizer's own names. */
   readonly scalars: ReadonlyMap<string, string>;
   readonly loss: string;
+  /** Variational dropout: the divergence of all noise, and the input that its gradient is multiplied by. */
+  readonly divergence?: { readonly value: string; readonly factor: string };
   readonly output: string;
   readonly outputShape: readonly number[];
   readonly state: readonly StateTensor[];
@@ -82,7 +87,8 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   }
   const gradients = addGradients(builder, trace, seeds, parameters);
   const scalars = addScalars(builder, config.optimizer);
-  const updated = addUpdates(builder, options, gradients, scalars, graph);
+  const divergence = addDivergences(builder, options.noise, gradients);
+  const updated = addUpdates(builder, options, divergence?.gradients ?? gradients, scalars, graph);
   const states = addStates(builder, trace, graph);
   const state = [...updated, ...states];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
@@ -91,10 +97,12 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     makeValueInfo(input, DataType.FLOAT, options.inputShape),
     makeValueInfo(target, targetType, targetShape),
     ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
+    ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
     ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
   ];
   const outputs: ValueInfo[] = [
     makeValueInfo(addedLoss.loss, DataType.FLOAT, []),
+    ...(divergence === undefined ? [] : [makeValueInfo(divergence.value, DataType.FLOAT, [])]),
     makeValueInfo(output, DataType.FLOAT, outputShape),
     ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
     ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
@@ -107,6 +115,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     targetShape,
     scalars,
     loss: addedLoss.loss,
+    ...(divergence === undefined ? {} : { divergence }),
     output,
     outputShape,
     state,
@@ -114,10 +123,14 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   };
 }
 
-/** No two masks the same: a dropout node's number in the graph goes into its seed. */
+/**
+ * No two masks the same: the number of the node that makes a value in the graph goes into the seed.
+ * The value is the same where training writes the node differently.
+ */
 function dropoutSeeds(graph: Graph, seed: number) {
-  const numbers = new Map(graph.nodes.map((node, number) => [node, number]));
-  return (node: Graph["nodes"][number]) => (seed * 65_537 + (numbers.get(node) ?? 0)) % 2 ** 31;
+  const numbers = new Map(graph.nodes.map((node, number) => [node.output[0], number]));
+  return (node: Graph["nodes"][number]) =>
+    (seed * 65_537 + (numbers.get(node.output[0]) ?? 0)) % 2 ** 31;
 }
 
 function addScalars(
@@ -126,6 +139,26 @@ function addScalars(
 ): ReadonlyMap<string, string> {
   const names = Object.keys(OPTIMIZERS[optimizer.kind].scalars(optimizer, 0, 1));
   return new Map(names.map((name) => [name, builder.freshName(name)]));
+}
+
+/** The divergence of all noise, and the gradients with `factor` times its own. */
+function addDivergences(
+  builder: GraphBuilder,
+  noise: ReadonlySet<string>,
+  gradients: ReadonlyMap<string, string>,
+) {
+  if (noise.size === 0) return undefined;
+  const factor = builder.freshName("divergence_factor");
+  const added = [...noise].map((name) => ({ name, ...addDivergence(builder, name) }));
+  const value = builder.add(
+    "Sum",
+    added.map(({ divergence }) => divergence),
+  );
+  const changed = added.map(({ name, gradient }) => {
+    const penalty = builder.add("Mul", [gradient, factor]);
+    return [name, builder.add("Add", [gradients.get(name) as string, penalty])] as const;
+  });
+  return { value, factor, gradients: new Map([...gradients, ...changed]) };
 }
 
 function addUpdates(

@@ -14,6 +14,8 @@ import type { StateTensor, StepGraph } from "./step-graph.ts";
 
 export interface StepResult {
   readonly loss: number;
+  /** Variational dropout's divergence before this step, summed over all noise. */
+  readonly divergence?: number;
   /** The model's output for the batch, overwritten by the next step. */
   readonly output: Float32Array;
   /** Samples of the watched values, where asked for, by value; overwritten by the next step. */
@@ -37,6 +39,7 @@ export class StepSession {
   readonly #session: Session;
   readonly #optimizer: OptimizerConfig;
   readonly #loss = new Float32Array(1);
+  readonly #divergence = new Float32Array(1);
   readonly #output: Float32Array;
   readonly #results: Tensors;
   readonly #samples: Tensors;
@@ -59,6 +62,9 @@ export class StepSession {
     this.#results = {
       [step.loss]: floatTensor(this.#loss, []),
       [step.output]: floatTensor(this.#output, step.outputShape),
+      ...(step.divergence === undefined
+        ? {}
+        : { [step.divergence.value]: floatTensor(this.#divergence, []) }),
     };
     this.#samples = Object.fromEntries(
       step.samples.map(({ output, count }) => [
@@ -82,8 +88,17 @@ export class StepSession {
     return new StepSession(step, session, optimizer, options.initial);
   }
 
-  /** One step on one batch. */
-  async run(batch: Batch, learningRate: number, takeSamples: boolean): Promise<StepResult> {
+  /**
+   * One step on one batch.
+   *
+   * @param divergenceFactor what variational dropout's divergence counts in the loss.
+   */
+  async run(
+    batch: Batch,
+    learningRate: number,
+    takeSamples: boolean,
+    divergenceFactor = 0,
+  ): Promise<StepResult> {
     this.#stepsDone++;
     const step = this.#step;
     const scalars = OPTIMIZERS[this.#optimizer.kind].scalars(
@@ -100,11 +115,15 @@ export class StepSession {
     for (const [name, input] of step.scalars) {
       feeds[input] = floatTensor(Float32Array.of(scalars[name] as number), []);
     }
+    if (step.divergence !== undefined) {
+      feeds[step.divergence.factor] = floatTensor(Float32Array.of(divergenceFactor), []);
+    }
     const fetches = { ...this.#other.fetches, ...this.#results };
     await this.#session.run(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
     [this.#current, this.#other] = [this.#other, this.#current];
     return {
       loss: this.#loss[0] as number,
+      ...(step.divergence === undefined ? {} : { divergence: this.#divergence[0] as number }),
       output: this.#output,
       samples: new Map(
         (takeSamples ? step.samples : []).map(({ name, output }) => [

@@ -96,6 +96,9 @@ export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOpt
     inputShape: [plan.batchSize, ...plan.dataset.sampleShape],
     parameters: plan.parameters.map((parameter) => parameter.name),
     penalized: new Set(weights.map(({ node, input }) => node.input[input] ?? "")),
+    noise: new Set(
+      plan.parameters.filter(({ role }) => role === "noise").map((parameter) => parameter.name),
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+import { DEFAULT_TRAINING_CONFIG } from "../../src/protocol/default-training-config.ts";
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import {
   type Draft,
@@ -189,6 +190,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       momentum: Number(draft.batchNormMomentum),
       runningVariance: draft.runningVariance as TrainingConfig["batchNorm"]["runningVariance"],
     },
+    variationalDropout: DEFAULT_TRAINING_CONFIG.variationalDropout,
     statistics: {
       values: draft.values.trim() === "auto" ? "auto" : values,
       everySteps: Number(draft.everySteps),

@@ -35,6 +35,7 @@ export async function measureStep(
     parameters,
     penalized: new Set(),
     limits: new Map(),
+    noise: new Set(),
     config,
     watched: [],
   });

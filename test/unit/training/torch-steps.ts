@@ -31,6 +31,7 @@ export async function trainSteps(
     lossValue: "logits",
     parameters,
     config,
+    noise: new Set(),
     watched: [],
     ...options,
   });
