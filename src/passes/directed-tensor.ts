@@ -54,7 +54,9 @@ export function directedTensor(
   const scale = readFloat64(magnitude).map((g, each) =>
     g === rounded[each] ? 1 : g / (lengths[each] as number),
   );
-  const whole = { ...retyped(direction, type.dataType), dims: type.dims };
+  const typed = retyped(direction, type.dataType);
+  // A tensor that stays the object it was is written as the file had it, external data included.
+  const whole = `${typed.dims}` === `${type.dims}` ? typed : { ...typed, dims: type.dims };
   return scale.every((factor) => factor === 1) ? whole : scaledTensor("", whole, layout, scale);
 }
 

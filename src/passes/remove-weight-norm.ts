@@ -118,7 +118,7 @@ function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
     }
     for (const node of formNodes(graph, last)) removed.add(node);
     const name = weightName(graph, form, removed, builder);
-    initializers.push({ ...folded, name });
+    initializers.push(folded.name === name ? folded : { ...folded, name });
     renamed.set(output, name);
     applied.push({ node: id, into: readerOf(graph, last) });
   }

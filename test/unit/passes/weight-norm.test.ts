@@ -223,6 +223,18 @@ describe("apply-weight-norm, start keep", () => {
     },
   );
 
+  test.each(["carried-along", "float-data", "opset9-ir3", "external/external-data"])(
+    "%s: the weight stays as the file stores it",
+    async (name) => {
+      const graph = await readModel(join(FIXTURES, `${name}.onnx`));
+      const { graph: normalized } = applyWeightNorm.apply(graph, undefined, KEEP);
+      const { graph: removed } = removeWeightNorm.apply(normalized, undefined, {});
+      for (const [tensor, stored] of graph.initializers) {
+        expect(removed.initializers.get(tensor), tensor).toBe(stored);
+      }
+    },
+  );
+
   test("BatchNorm folds after g and v were multiplied back", async () => {
     const graph = await readModel(join(SAMPLES, "digits-cnn.onnx"));
     const { graph: normalized } = applyWeightNorm.apply(graph, undefined, KEEP);
