@@ -1,6 +1,7 @@
 import { InputError } from "../graph/input-error.ts";
 import type { Analysis } from "./analysis.ts";
 import { batchNormShift } from "./batch-norm-shift.ts";
+import { dropoutL2Equivalence } from "./dropout-l2-equivalence.ts";
 import { monteCarloDropout } from "./monte-carlo-dropout.ts";
 import { scaleRobustness } from "./scale-robustness.ts";
 import { weightPenalty } from "./weight-penalty.ts";
@@ -9,6 +10,7 @@ import { weightPenalty } from "./weight-penalty.ts";
 export const ANALYSES: readonly Analysis[] = [
   batchNormShift,
   monteCarloDropout,
+  dropoutL2Equivalence,
   weightPenalty,
   scaleRobustness,
 ];
