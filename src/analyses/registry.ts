@@ -1,4 +1,5 @@
 import { InputError } from "../graph/input-error.ts";
+import { activationHealth } from "./activation-health.ts";
 import type { Analysis } from "./analysis.ts";
 import { batchNormShift } from "./batch-norm-shift.ts";
 import { dropoutL2Equivalence } from "./dropout-l2-equivalence.ts";
@@ -13,6 +14,7 @@ export const ANALYSES: readonly Analysis[] = [
   dropoutL2Equivalence,
   weightPenalty,
   scaleRobustness,
+  activationHealth,
 ];
 
 /** @throws InputError with the known ids. */

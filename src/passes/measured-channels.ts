@@ -51,7 +51,7 @@ export async function measureChannels(
 }
 
 /** Consecutive values whose elements for one batch fit into memory together. */
-function groupsOf(graph: Graph, values: readonly string[]): readonly (readonly string[])[] {
+export function groupsOf(graph: Graph, values: readonly string[]): readonly (readonly string[])[] {
   const groups: string[][] = [];
   let room = 0;
   for (const value of values) {
