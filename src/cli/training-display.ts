@@ -22,6 +22,7 @@ export class TrainingDisplay {
       case "start": {
         const { train, validation, test } = event.samples;
         print(`Training on ${train} samples, ${validation} for validation, ${test} for the test.`);
+        for (const note of event.notes ?? []) print(`Note: ${note}`);
         this.#bar?.start(this.config.maxEpochs, 0, { text: "" });
         return;
       }

@@ -107,6 +107,8 @@ export type TrainingEvent =
       };
       readonly classes?: number;
       readonly stepsPerEpoch: number;
+      /** What the options do to this model that nobody may have meant, in a sentence each. */
+      readonly notes?: readonly string[];
       /** Watched values, in graph order, with their fixed histogram edges once known. */
       readonly watched: readonly string[];
       readonly config: TrainingConfig;

@@ -16,6 +16,7 @@ import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
 import { targetKind } from "./losses.ts";
 import { initialValues } from "./parameters.ts";
 import { RunFolder } from "./run-folder.ts";
+import { runNotes } from "./run-notes.ts";
 import {
   buildStepGraph,
   type StateTensor,
@@ -189,6 +190,7 @@ async function runInFolder(
 function startEvent(options: TrainOptions, plan: TrainingPlan, run: string): TrainingEvent {
   const { split, dataset, parameters, batchSize } = plan;
   const { targets } = dataset;
+  const notes = runNotes(options.graph, parameters, options.config);
   return {
     event: "start",
     model: options.modelName,
@@ -203,6 +205,7 @@ function startEvent(options: TrainOptions, plan: TrainingPlan, run: string): Tra
     ...(targets?.kind === "classes" ? { classes: targets.classNames.length } : {}),
     stepsPerEpoch: stepsPerEpoch(split.train.length, batchSize),
     watched: plan.watched,
+    ...(notes.length === 0 ? {} : { notes }),
     config: options.config,
   };
 }
