@@ -13,6 +13,7 @@ import { printTable } from "./table.ts";
 interface ApplyOptions {
   readonly output: string;
   readonly set: readonly string[];
+  readonly sites?: string;
   readonly data?: string;
   readonly verify: boolean;
   readonly json?: boolean;
@@ -41,6 +42,7 @@ function withOptions(command: Command): Command {
   return command
     .requiredOption("-o, --output <file>", "where the changed model goes")
     .option("--set <key=value...>", "options of the pass", [])
+    .option("--sites <names>", "places to change, separated by commas; all by default")
     .option("--data <data>", "measure on this data, and compare on it too")
     .option("--no-verify", "do not compare the changed model with the original")
     .option("--json", "print one JSON object");
@@ -55,6 +57,7 @@ async function run(passId: string, model: string, options: ApplyOptions): Promis
     pass: pass.id,
     options: settingsOf(options.set),
     verify: options.verify,
+    ...(options.sites === undefined ? {} : { sites: options.sites.split(",") }),
     ...(options.data === undefined ? {} : { data: options.data }),
   };
   const { graph: changed, report } = await applyPass(graph, request, context);

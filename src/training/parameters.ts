@@ -51,14 +51,15 @@ const TRAINED_INPUTS: Readonly<Record<string, Readonly<Record<number, ParameterR
   Mul: { 0: "scale", 1: "scale" },
 };
 
-/** Operators whose tensors are constants of preprocessing where they act on the model's input. */
-const PREPROCESSING = new Set(["Add", "Mul"]);
+/** Operators whose tensors may also be constants: of preprocessing, or of the architecture. */
+const ARITHMETIC = new Set(["Add", "Mul"]);
 
 /**
- * The initializers that training changes: floating point, more than one number, and read at a
- * trained input, directly or through operators on constants alone (Identity, Transpose, the g·v/‖v‖
- * of weight normalization). Scalars are constants of the architecture, such as the 0.5 of a GELU,
- * unless they are a g; so are tensors that are added to or multiplied with the model's input, such as the mean image.
+ * The initializers that training changes: floating point, and read at a trained input, directly or
+ * through operators on constants alone (Identity, Transpose, the g·v/‖v‖ of weight normalization).
+ * A single number that is added or multiplied is a constant of the architecture, such as the 0.5 of a
+ * GELU, unless it is a g; so are tensors that are added to or multiplied with the model's input, such
+ * as the mean image. The one bias of a layer with one output is trained like any other.
  *
  * In the order of the nodes that read them.
  */
@@ -82,7 +83,7 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
     const roles = learns ? TRAINED_INPUTS[node.opType] : undefined;
     if (roles === undefined || !node.input.some((value) => fed.has(value))) continue;
     if (
-      PREPROCESSING.has(node.opType) &&
+      ARITHMETIC.has(node.opType) &&
       node.input.some((value) => index.isInput(value) && fed.has(value))
     ) {
       continue;
@@ -94,8 +95,9 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
         const tensor = graph.initializers.get(name) as Tensor;
         const indirect = name !== value;
         const role = (indirect ? normalized.get(name) : undefined) ?? ownRole;
-        const several = elementCount(tensor.dims) > 1 || role === "magnitude";
-        if (!isFloatingPoint(tensor.dataType) || !several || parameters.has(name)) continue;
+        const scalar = ARITHMETIC.has(node.opType) && elementCount(tensor.dims) === 1;
+        const constant = scalar && role !== "magnitude";
+        if (!isFloatingPoint(tensor.dataType) || constant || parameters.has(name)) continue;
         parameters.set(name, { name, dims: tensor.dims, role, node, input, indirect });
       }
     }

@@ -50,6 +50,30 @@ describe("fold", () => {
   });
 });
 
+test("apply changes the places that are named, and refuses others", async () => {
+  const folder = await temporaryFolder();
+  const out = join(folder, "out.onnx");
+  const fold = ["apply", "fold-batch-norm", SAMPLE, "-o", out, "--sites"];
+  const result = await normlens([...fold, "bn1,bn3", "--json"]);
+  const report = JSON.parse(result.stdout);
+  expect(report.applied.map(({ node }: { node: string }) => node)).toEqual(["bn1", "bn3"]);
+  expect(report.after.operators.BatchNormalization).toBe(1);
+  const refused = await normlens([...fold, "bn9"]);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("bn9 is not one of the model's sites; there are: bn1, bn2, bn3");
+});
+
+test("passes that measure, and analyses, say that they need data", async () => {
+  const out = join(await temporaryFolder(), "out.onnx");
+  const recalibrate = ["apply", "recalibrate-batch-norm", SAMPLE, "-o", out];
+  expect((await normlens(recalibrate)).stderr).toMatch(/^normlens: .*data to measure on is needed/);
+  const measured = await normlens([...recalibrate, "--data", "digits", "--json"]);
+  expect(JSON.parse(measured.stdout).tables[0].rows).toHaveLength(112);
+  const analysis = await normlens(["analyze", "batch-norm-shift", SAMPLE]);
+  expect(analysis.code).toBe(2);
+  expect(analysis.stderr).toContain("batch-norm-shift: data to measure on is needed");
+});
+
 test("verify answers no, with exit 1, for a model whose weight differs by 1 %", async () => {
   const folder = await temporaryFolder();
   const graph = await readModel(SAMPLE);

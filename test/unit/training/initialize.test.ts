@@ -86,6 +86,22 @@ describe("parameters", () => {
     expect(names.toSorted()).toEqual(["bias", "g", "v"]);
   });
 
+  it("the one bias of a layer with one output is trained", () => {
+    const builder = new GraphBuilder(["x"]);
+    builder.addInitializer(float32Tensor("weight", [1, 4], new Float32Array(4).fill(1)));
+    builder.addInitializer(float32Tensor("bias", [1], [0]));
+    const output = builder.add("Gemm", ["x", "weight", "bias"], {
+      attributes: { transB: { int: 1 } },
+    });
+    const graph = builder.build(
+      "regression",
+      [makeValueInfo("x", DataType.FLOAT, ["N", 4])],
+      [makeValueInfo(output, DataType.FLOAT, ["N", 1])],
+      18,
+    );
+    expect(trainableParameters(graph).map(({ name }) => name)).toEqual(["weight", "bias"]);
+  });
+
   it("of a weight normalization start with g = ‖v‖", () => {
     const graph = weightNormModel();
     const values = freshParameters(graph, trainableParameters(graph), 0);
