@@ -73,7 +73,18 @@ function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
     replace.set(each.node, switched(graph, each.node));
     applied.push({ node: each.id, into: each.id });
   }
-  return { graph: changeGraph(graph, { replace }), applied, skipped, siteOutputs: [] };
+  return {
+    graph: changeGraph(graph, { replace }),
+    applied,
+    skipped,
+    siteOutputs: [],
+    ...(applied.length === 0
+      ? {}
+      : {
+          statement:
+            "Each switched BatchNorm now normalizes with its running mean and variance, no longer with those of the batch.",
+        }),
+  };
 }
 
 function switched(graph: Graph, node: Node): Node[] {

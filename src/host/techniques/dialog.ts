@@ -1,6 +1,9 @@
 import * as vscode from "vscode";
 import { type Answer, BACK, type Step } from "./walk.ts";
 
+/** In milliseconds; what is typed before it is neither lost nor repeated. */
+const focusDelay = 150;
+
 /** One step of a dialog in the palette's place, with a button that goes back. */
 
 interface Choices<Item> {
@@ -86,9 +89,16 @@ function answerTo<Value>(
       input.hide();
     });
     input.onDidHide(() => {
+      clearTimeout(settling);
       input.dispose();
       resolve(answer);
     });
     input.show();
+    // A page that had the focus before the palette gets it back a moment late, and would take it
+    // from this step: its keys would go nowhere.
+    const settling = setTimeout(
+      () => void vscode.commands.executeCommand("workbench.action.focusQuickOpen"),
+      focusDelay,
+    );
   });
 }

@@ -1,0 +1,168 @@
+import type { Frame } from "playwright-core";
+import { expect } from "vitest";
+import { ANALYSES } from "../../src/analyses/registry.ts";
+import { test, type WorkspaceFiles } from "./harness/test.ts";
+import { until } from "./harness/until.ts";
+import type { Workbench } from "./harness/workbench.ts";
+import { digits, modelPage, openModel, seesDirty } from "./support.ts";
+import { type PassSample, passSamples } from "./technique-models.ts";
+
+const name = "digits-cnn.onnx";
+/** All passes in one window: opening one for each would take longer than the passes. */
+const limit = 170_000;
+
+test("every pass runs by its command, says what became of the function, and is undone", {
+  timeout: limit,
+}, async ({ openWorkspace }) => {
+  const all = byModel(await passSamples());
+  const { workbench } = await openWorkspace(filesOf(all));
+  for (const [model, group] of all) {
+    const page = await openModel(workbench, model);
+    for (const { pass } of group) {
+      await workbench.runCommand(`NormLens: ${pass.title}`);
+      await answerSteps(workbench, page);
+      await seesResult(page, pass.title);
+      if (pass.id === "insert-batch-norm") await workbench.screenshot("techniques 1 by command");
+      await page.locator("normlens-change-view vscode-button", { hasText: "Undo" }).click();
+      await page.locator("normlens-change-view").waitFor({ state: "detached" });
+    }
+    await seesDirty(workbench, model, false);
+    await closeEditors(workbench);
+  }
+  expect(workbench.errors).toEqual([]);
+});
+
+test("every pass is under the light bulb of its node, and is undone from the text", {
+  timeout: limit,
+}, async ({ openWorkspace }) => {
+  const all = byModel(await passSamples());
+  const { workbench } = await openWorkspace(filesOf(all));
+  for (const [model, group] of all) {
+    await openModel(workbench, model);
+    await workbench.runCommand("View: Split Editor Right");
+    await workbench.runCommand("NormLens: Open as Text");
+    await workbench.tab(`${model}.onnxtxt`).waitFor();
+    const page = await modelPage(workbench);
+    for (const { pass, title, line } of group) {
+      await workbench.goTo(line, 5);
+      await workbench.applyCodeAction(title);
+      await answerSteps(workbench, page);
+      await seesResult(page, pass.title);
+      if (pass.id === "insert-batch-norm") await workbench.screenshot("techniques 2 light bulb");
+      await workbench.goTo(1);
+      await workbench.page.keyboard.press("Control+z");
+      await page.locator("normlens-change-view").waitFor({ state: "detached" });
+    }
+    await closeEditors(workbench);
+  }
+});
+
+test("a technique is chosen, set up, previewed and applied without the mouse", async ({
+  openWorkspace,
+}) => {
+  const { workbench } = await openWorkspace({ [name]: digits });
+  const page = await openModel(workbench, name);
+  const { keyboard } = workbench.page;
+  await keyboard.press("F1");
+  await keyboard.type("NormLens: Apply Technique");
+  await keyboard.press("Enter");
+  await seesStep(workbench, "Apply Technique");
+  await workbench.screenshot("techniques 3 choose");
+  await keyboard.type("Insert Dropout");
+  await keyboard.press("Enter");
+
+  await seesStep(workbench, "Insert Dropout: rate (1/3)");
+  await keyboard.type("1.5");
+  await workbench.page.getByText("a number from 0 to 1 is needed").waitFor();
+  await workbench.screenshot("techniques 4 wrong option");
+  await keyboard.press("Enter");
+  await keyboard.press("Control+a");
+  await keyboard.type("0.25");
+  await keyboard.press("Enter");
+  await seesStep(workbench, "Insert Dropout: layers (2/3)");
+  await keyboard.press("Enter");
+  await seesStep(workbench, "Insert Dropout (3/3)");
+  await workbench.screenshot("techniques 5 places");
+  // All places are chosen; Space takes the first one out.
+  await keyboard.press("ArrowDown");
+  await keyboard.press("Space");
+  await keyboard.press("Enter");
+  await seesResult(page, "Insert Dropout");
+  await page.getByText("Done: Insert Dropout at 2 places").waitFor();
+  await seesDirty(workbench, name, true);
+  await workbench.screenshot("techniques 6 applied");
+});
+
+test("leaving the dialog changes nothing, and Back goes back", async ({ openWorkspace }) => {
+  const { workbench } = await openWorkspace({ [name]: digits });
+  await openModel(workbench, name);
+  await workbench.runCommand("NormLens: Insert BatchNorm");
+  await seesStep(workbench, "Insert BatchNorm: mode (1/4)");
+  await workbench.pick("calibrated");
+  // Only what is measured needs data.
+  await seesStep(workbench, "Insert BatchNorm: place (2/5)");
+  await workbench.page.locator(".quick-input-titlebar .codicon-quick-input-back").click();
+  await seesStep(workbench, "Insert BatchNorm: mode (1/5)");
+  await workbench.page.keyboard.press("Escape");
+  await workbench.page.locator(".quick-input-widget:visible").waitFor({ state: "detached" });
+  await seesDirty(workbench, name, false);
+});
+
+test("every analysis opens its report", { timeout: limit }, async ({ openWorkspace }) => {
+  const { workbench } = await openWorkspace({ [name]: digits });
+  const page = await openModel(workbench, name);
+  for (const { title } of ANALYSES) {
+    await page.getByRole("button", { name: "Techniques" }).click();
+    await page.getByRole("menuitem", { name: title }).click();
+    const report = await until(`the report of ${title}`, undefined, async () => {
+      await workbench.page.keyboard.press("Enter");
+      const tab = workbench.page.locator(".tab.active", { hasText: `${title} of ${name}` });
+      return (await tab.count()) > 0 ? workbench.webviewFrame(".markdown-body h1") : undefined;
+    });
+    await report.getByText(`${title} of ${name}`).first().waitFor();
+    await workbench.screenshot(`techniques report ${title}`);
+    await workbench.page.keyboard.press("Control+F4");
+  }
+});
+
+function byModel(all: readonly PassSample[]): ReadonlyMap<string, readonly PassSample[]> {
+  const models = new Set(all.map((sample) => sample.name));
+  return new Map([...models].map((model) => [model, all.filter((each) => each.name === model)]));
+}
+
+function filesOf(all: ReadonlyMap<string, readonly PassSample[]>): WorkspaceFiles {
+  return Object.fromEntries(
+    [...all].map(([model, [first]]) => [model, first?.content ?? new Uint8Array()]),
+  );
+}
+
+/** Takes what each step proposes, as often as Enter is needed. */
+async function answerSteps(workbench: Workbench, page: Frame): Promise<void> {
+  const box = workbench.page.locator(".quick-input-widget:visible");
+  await until("the end of the dialog", undefined, async () => {
+    if ((await page.locator("normlens-change-view").count()) > 0) return true;
+    if ((await box.count()) > 0) await workbench.page.keyboard.press("Enter");
+    return undefined;
+  });
+}
+
+/** The change is shown with a certificate that passed, or with the sentence about the function. */
+async function seesResult(page: Frame, title: string): Promise<void> {
+  const change = page.locator("normlens-change-view");
+  await change.getByText(`Done: ${title} at`).waitFor();
+  await change
+    .locator(".statement")
+    .or(change.getByText(/^\s*Same function/))
+    .first()
+    .waitFor();
+}
+
+async function seesStep(workbench: Workbench, title: string): Promise<void> {
+  const shown = workbench.page.locator(".quick-input-widget:visible .quick-input-title");
+  await shown.getByText(title, { exact: true }).waitFor();
+}
+
+async function closeEditors(workbench: Workbench): Promise<void> {
+  await workbench.runCommand("View: Close All Editors");
+  await workbench.page.locator(".tab").first().waitFor({ state: "detached" });
+}
