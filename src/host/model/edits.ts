@@ -31,10 +31,14 @@ function doneSentence({ pass, applied, label }: PassReport): string {
     : `Folded ${counted(applied.length, "BatchNormalization node")}`;
 }
 
-/** Why nothing could be done, in one sentence. */
-export function nothingDone({ title, skipped }: Pick<PassReport, "title" | "skipped">): string {
+/** Why nothing was done, in one sentence: a place is in the way, or all is well already. */
+export function nothingDone({
+  title,
+  skipped,
+  statement,
+}: Pick<PassReport, "title" | "skipped" | "statement">): string {
   const [first, ...others] = skipped;
-  if (first === undefined) return `${title}: the model has no place for it.`;
+  if (first === undefined) return `${title}: ${statement ?? "the model has no place for it."}`;
   const rest = others.length > 0 ? ` (and ${counted(others.length, "more place")})` : "";
   return `${title} is not possible at ${first.node}: ${first.reason}${rest}`;
 }

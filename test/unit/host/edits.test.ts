@@ -48,6 +48,9 @@ test("the status line says what was done and whether the function stayed", () =>
 
 test("a pass that could do nothing says why", () => {
   expect(nothingDone(report({}))).toBe("Fold BatchNorm: the model has no place for it.");
+  expect(nothingDone(report({ statement: "No unit is longer than 3." }))).toBe(
+    "Fold BatchNorm: No unit is longer than 3.",
+  );
   const skipped = [
     { node: "bn3", reason: "conv3 is read by add1" },
     { node: "bn4", reason: "" },
