@@ -2,7 +2,7 @@ import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { keptWithGraph } from "../graph/kept-with-graph.ts";
 import { checkedOptions } from "../passes/options.ts";
-import { type Pass, type Site, siteId } from "../passes/pass.ts";
+import { type ApplicableSite, type Pass, type Site, siteId } from "../passes/pass.ts";
 import { findPass, PASSES } from "../passes/registry.ts";
 import type { OptionValues, PassSites, TechniqueSite } from "../protocol/engine.ts";
 
@@ -11,9 +11,7 @@ export function passSites(graph: Graph, id: string, given?: OptionValues): PassS
   const pass = findPass(id);
   const sites = pass.find(graph, checkedOptions(pass, given));
   return {
-    applicable: sites.flatMap((site) =>
-      site.applicable ? [{ pass: pass.id, site: site.id, title: site.title }] : [],
-    ),
+    applicable: sites.flatMap((site) => (site.applicable ? [siteOf(pass, site)] : [])),
     skipped: sites.flatMap((site) =>
       site.applicable ? [] : [{ node: site.id, reason: site.reason }],
     ),
@@ -36,7 +34,7 @@ const sitesByNode = keptWithGraph((graph): ReadonlyMap<string, readonly Techniqu
     for (const site of sitesByDefault(pass, graph)) {
       if (!site.applicable) continue;
       const name = siteId(site.node);
-      const found = { pass: pass.id, site: site.id, title: site.title };
+      const found = siteOf(pass, site);
       const known = byNode.get(name);
       if (known === undefined) byNode.set(name, [found]);
       else known.push(found);
@@ -44,6 +42,10 @@ const sitesByNode = keptWithGraph((graph): ReadonlyMap<string, readonly Techniqu
   }
   return byNode;
 });
+
+function siteOf(pass: Pass, { id, title }: ApplicableSite): TechniqueSite {
+  return { pass: pass.id, passTitle: pass.title, site: id, title };
+}
 
 /** A pass that cannot look before its options are given, such as a node's name, has no sites here. */
 function sitesByDefault(pass: Pass, graph: Graph): readonly Site[] {

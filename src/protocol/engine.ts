@@ -108,6 +108,7 @@ export interface PassRequest {
 /** An applicable site of a pass. */
 export interface TechniqueSite {
   readonly pass: string;
+  readonly passTitle: string;
   readonly site: string;
   /** The light bulb's and button's words, for example "Fold bn1 into conv1". */
   readonly title: string;

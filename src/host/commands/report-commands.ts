@@ -5,6 +5,7 @@ import type { Certificate } from "../../protocol/reports.ts";
 import { withSlowProgress } from "../progress.ts";
 import { certificateMarkdown, statisticsMarkdown } from "../report-markdown.ts";
 import { certificateData } from "../settings.ts";
+import { closeDialog } from "../techniques/dialog.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
 const listedModels = 200;
@@ -84,7 +85,7 @@ async function showStatistics(
   model: vscode.Uri,
 ): Promise<void> {
   const step = { title: vscode.l10n.t("Show Activation Statistics"), step: 1, totalSteps: 1 };
-  const data = await choice.ask(step, model, { optional: false });
+  const data = await choice.ask(step, model, { optional: false }).finally(closeDialog);
   if (typeof data !== "string") return;
   const document = documents.get(model)?.request() ?? { path: model.fsPath, edits: [] };
   const { values } = await withSlowProgress(

@@ -1,8 +1,13 @@
 import * as vscode from "vscode";
 import { type Answer, BACK, type Step } from "./walk.ts";
 
-/** In milliseconds; what is typed before it is neither lost nor repeated. */
-const focusDelay = 150;
+/** In milliseconds after the dialog opened. */
+const focusDelays = [150, 500, 1000, 2000, 3000];
+
+type Input = vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox;
+
+/** VS Code shows one at a time. */
+let shown: Input | undefined;
 
 /** One step of a dialog in the palette's place, with a button that goes back. */
 
@@ -66,7 +71,7 @@ function listOf<Item extends vscode.QuickPickItem>(items: readonly Item[], place
 
 /** @param read the answer so far; undefined where it may not be given yet. */
 function answerTo<Value>(
-  input: vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox,
+  input: Input,
   { title, step, totalSteps }: Step,
   read: () => Value | undefined,
 ): Promise<Answer<Value>> {
@@ -79,26 +84,44 @@ function answerTo<Value>(
   input.ignoreFocusOut = true;
   input.buttons = step > 1 ? [vscode.QuickInputButtons.Back] : [];
   return new Promise((resolve) => {
-    let answer: Answer<Value>;
     input.onDidAccept(() => {
-      answer = read();
-      if (answer !== undefined) input.hide();
+      const answer = read();
+      if (answer !== undefined) resolve(answer);
     });
-    input.onDidTriggerButton(() => {
-      answer = BACK;
-      input.hide();
-    });
+    input.onDidTriggerButton(() => resolve(BACK));
     input.onDidHide(() => {
-      clearTimeout(settling);
+      if (shown === input) shown = undefined;
       input.dispose();
-      resolve(answer);
+      // After an answer this is the next step taking its place.
+      resolve(undefined);
     });
+    const before = shown;
+    shown = input;
     input.show();
-    // A page that had the focus before the palette gets it back a moment late, and would take it
-    // from this step: its keys would go nowhere.
-    const settling = setTimeout(
-      () => void vscode.commands.executeCommand("workbench.action.focusQuickOpen"),
-      focusDelay,
-    );
+    before?.dispose();
+    if (before === undefined) keepFocus(input);
   });
+}
+
+/**
+ * A page that had the focus before the palette, or that still loads, gets it a moment late and would
+ * take it from the dialog: keys would go nowhere. What has been typed by then is not lost by it.
+ */
+function keepFocus(first: Input): void {
+  let used = false;
+  first.onDidChangeValue(() => {
+    used = true;
+  });
+  for (const delay of focusDelays) {
+    setTimeout(() => {
+      if (shown !== first || used) return;
+      void vscode.commands.executeCommand("workbench.action.focusQuickOpen");
+    }, delay);
+  }
+}
+
+/** Takes the last step away; until then it stays, so that the next one gets the focus from it. */
+export function closeDialog(): void {
+  shown?.dispose();
+  shown = undefined;
 }

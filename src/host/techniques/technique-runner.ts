@@ -14,7 +14,7 @@ import type { ReportDocuments } from "../report-documents.ts";
 import { analysisMarkdown, passReportMarkdown } from "../report-markdown.ts";
 import { requireTrust } from "../trust.ts";
 import type { DataChoice } from "./data-choice.ts";
-import { pickOne } from "./dialog.ts";
+import { closeDialog, pickOne } from "./dialog.ts";
 import { askData, askOption, askSites } from "./questions.ts";
 import type { TechniqueList } from "./technique-list.ts";
 import { askAll, type Question } from "./walk.ts";
@@ -47,6 +47,11 @@ export class TechniqueRunner {
     const { passes } = await this.techniques.all();
     const pass = await chooseTechnique(vscode.l10n.t("Apply Technique"), passes);
     return pass === undefined ? undefined : { pass };
+  }
+
+  async #chooseAnalysis(): Promise<string | undefined> {
+    const { analyses } = await this.techniques.all();
+    return chooseTechnique(vscode.l10n.t("Analyze Model"), analyses);
   }
 
   async apply(document: ModelDocument, selection: PassSelection, asking: Asking): Promise<void> {
@@ -91,26 +96,23 @@ export class TechniqueRunner {
   ): Promise<PassSelection | undefined> {
     const pass = await this.techniques.pass(selection.pass);
     if (asking === "necessary" && !mustBeAsked(pass, selection)) return selection;
-    const questions = [
-      ...pass.options.map(askOption),
-      ...(selection.sites === undefined ? [await this.#siteQuestion(document, pass)] : []),
-      askData(pass, this.#parts.data, document.uri),
-    ];
-    const start = { ...selection, options: withDefaults(pass, selection.options) };
-    const answers = await askAll(pass.title, questions, start);
-    return answers && { ...answers, pass: pass.id };
+    try {
+      const questions = [
+        ...pass.options.map(askOption),
+        ...(selection.sites === undefined ? [await this.#siteQuestion(document, pass)] : []),
+        askData(pass, this.#parts.data, document.uri),
+      ];
+      const start = { ...selection, options: withDefaults(pass, selection.options) };
+      const answers = await askAll(pass.title, questions, start);
+      return answers && { ...answers, pass: pass.id };
+    } finally {
+      closeDialog();
+    }
   }
 
   async analyze(model: vscode.Uri, id: string | undefined): Promise<void> {
     const { documents, engine, reports } = this.#parts;
-    const analysis =
-      id ??
-      (await chooseTechnique(
-        vscode.l10n.t("Analyze Model"),
-        (
-          await this.techniques.all()
-        ).analyses,
-      ));
+    const analysis = id ?? (await this.#chooseAnalysis());
     if (analysis === undefined) return;
     const technique = await this.techniques.analysis(analysis);
     const questions = [
@@ -118,7 +120,7 @@ export class TechniqueRunner {
       askData(technique, this.#parts.data, model),
     ];
     const start = { options: withDefaults(technique) };
-    const answers = await askAll(technique.title, questions, start);
+    const answers = await askAll(technique.title, questions, start).finally(closeDialog);
     if (answers === undefined) return;
     const { options, data } = answers;
     const document = documents.get(model)?.request() ?? { path: model.fsPath, edits: [] };

@@ -33,19 +33,19 @@ export class TechniqueActions implements vscode.CodeActionProvider {
       throw error;
     });
     // What a finding proposes stands higher in the same list.
-    const proposed = new Set(
-      text.view.findings.flatMap(({ fix, line }) =>
-        fix !== undefined && line >= range.start.line && line <= range.end.line
-          ? [`${fix.pass} ${fix.site}`]
-          : [],
-      ),
+    const fixes = text.view.findings.flatMap(({ fix, line }) =>
+      fix !== undefined && line >= range.start.line && line <= range.end.line ? [fix] : [],
     );
-    return sites
-      .filter(({ pass, site }) => !proposed.has(`${pass} ${site}`))
-      .map(({ pass, site, title }) => {
-        const action = new vscode.CodeAction(title, vscode.CodeActionKind.RefactorRewrite);
-        action.command = applyCommand(title, text.model, pass, [site]);
-        return action;
-      });
+    const others = sites.filter(
+      ({ pass, site }) => !fixes.some((fix) => fix.pass === pass && fix.site === site),
+    );
+    return others.map((found) => {
+      // Two passes may say the same of a place, as two ways to fold it; then each says its name too.
+      const alike = [...fixes, ...others].filter(({ title }) => title === found.title);
+      const title = alike.length > 1 ? `${found.title} (${found.passTitle})` : found.title;
+      const action = new vscode.CodeAction(title, vscode.CodeActionKind.RefactorRewrite);
+      action.command = applyCommand(title, text.model, found.pass, [found.site]);
+      return action;
+    });
   }
 }

@@ -20,6 +20,7 @@ test("the sites of a pass are listed with their titles, the others with their re
   const { applicable, skipped } = passSites(graph, "fold-batch-norm");
   expect(applicable).toContainEqual({
     pass: "fold-batch-norm",
+    passTitle: "Fold BatchNorm",
     site: "bn2",
     title: "Fold bn2 into conv2",
   });
