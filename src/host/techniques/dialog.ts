@@ -1,9 +1,6 @@
 import * as vscode from "vscode";
 import { type Answer, BACK, type Step } from "./walk.ts";
 
-/** In milliseconds after the dialog opened. */
-const focusDelays = [150, 500, 1000, 2000, 3000];
-
 type Input = vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox;
 
 /** VS Code shows one at a time. */
@@ -99,25 +96,7 @@ function answerTo<Value>(
     shown = input;
     input.show();
     before?.dispose();
-    if (before === undefined) keepFocus(input);
   });
-}
-
-/**
- * A page that had the focus before the palette, or that still loads, gets it a moment late and would
- * take it from the dialog: keys would go nowhere. What has been typed by then is not lost by it.
- */
-function keepFocus(first: Input): void {
-  let used = false;
-  first.onDidChangeValue(() => {
-    used = true;
-  });
-  for (const delay of focusDelays) {
-    setTimeout(() => {
-      if (shown !== first || used) return;
-      void vscode.commands.executeCommand("workbench.action.focusQuickOpen");
-    }, delay);
-  }
 }
 
 /** Takes the last step away; until then it stays, so that the next one gets the focus from it. */
