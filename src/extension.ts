@@ -67,7 +67,7 @@ export function activate(context: vscode.ExtensionContext): void {
       { supportsMultipleEditorsPerDocument: true },
     ),
     vscode.window.registerWebviewPanelSerializer(TRAINING_PANEL, training),
-    registerTextViews(texts),
+    registerTextViews(texts, context.extensionUri),
     trackContextKeys(documents),
     registerOpenCommands(parts),
     registerTechniqueCommands(parts),

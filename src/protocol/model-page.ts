@@ -36,6 +36,8 @@ export type FromModelPage =
   /** As apply, but everything there is to choose is asked for first. */
   | { readonly type: "customize"; readonly request: PassSelection }
   | { readonly type: "analyze"; readonly analysis: string }
+  /** Opens a page of the documentation, which a finding names. */
+  | { readonly type: "openHelp"; readonly help: string }
   /** Opens what a pass told as a document of its own. */
   | { readonly type: "openReport"; readonly report: PassReport }
   | { readonly type: "cancel" }

@@ -129,7 +129,7 @@ test("every analysis opens its report", { timeout: limit }, async ({ openWorkspa
     });
     await report.getByText(`${title} of ${name}`).first().waitFor();
     await workbench.screenshot(`techniques report ${title}`);
-    await workbench.page.keyboard.press("Control+F4");
+    await workbench.runCommand("View: Close Editor");
   }
 });
 

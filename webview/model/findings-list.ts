@@ -5,6 +5,7 @@ import { count } from "../elements/format.ts";
 import { type IconName, icon } from "../elements/icons.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { type FindingGroup, groupFindings } from "./finding-groups.ts";
+import { helpLink } from "./help-link.ts";
 import { request, showNode } from "./model-events.ts";
 
 /** Beyond this many, a group's members are better seen as rows of the table. */
@@ -111,6 +112,7 @@ export class FindingsList extends LitElement {
                     ${group.fix.title}
                   </button>`
           }
+          ${only === undefined ? nothing : helpLink(this, only)}
           ${single ? html`<button class="link" @click=${() => showNode(this, only.node)}>Show</button>` : nothing}
           ${
             single && only.reason === undefined

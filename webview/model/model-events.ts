@@ -10,6 +10,7 @@ export type ModelRequest = Extract<
       | "customize"
       | "analyze"
       | "openReport"
+      | "openHelp"
       | "undo"
       | "cancel"
       | "retry"

@@ -6,6 +6,7 @@ import type { Finding } from "../../src/protocol/reports.ts";
 import { icon } from "../elements/icons.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import "./affine-table.ts";
+import { helpLink } from "./help-link.ts";
 import { request, showNode } from "./model-events.ts";
 import { NO_TECHNIQUES, type Techniques } from "./page-state.ts";
 import "./parameter-view.ts";
@@ -145,6 +146,7 @@ export class NodeDetailView extends LitElement {
       <div>
         <p>${finding.message}</p>
         ${finding.reason === undefined ? nothing : html`<p class="muted">${finding.reason}</p>`}
+        ${helpLink(this, finding)}
         ${
           fix === undefined
             ? nothing

@@ -1,4 +1,3 @@
-import { DEFAULT_TRAINING_CONFIG } from "../../src/protocol/default-training-config.ts";
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import {
   type Draft,
@@ -39,6 +38,8 @@ export function draftOf(config: TrainingConfig): Draft {
     l2: String(config.l2),
     l1: String(config.l1),
     maxNorm: String(config.maxNorm.limit),
+    klWeight: String(config.variationalDropout.klWeight),
+    warmUpEpochs: String(config.variationalDropout.warmUpEpochs),
     batchNormMomentum: String(batchNorm.momentum),
     runningVariance: batchNorm.runningVariance,
     earlyStopping: String(stopping.enabled),
@@ -190,7 +191,10 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       momentum: Number(draft.batchNormMomentum),
       runningVariance: draft.runningVariance as TrainingConfig["batchNorm"]["runningVariance"],
     },
-    variationalDropout: DEFAULT_TRAINING_CONFIG.variationalDropout,
+    variationalDropout: {
+      klWeight: Number(draft.klWeight),
+      warmUpEpochs: Number(draft.warmUpEpochs),
+    },
     statistics: {
       values: draft.values.trim() === "auto" ? "auto" : values,
       everySteps: Number(draft.everySteps),

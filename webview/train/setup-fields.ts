@@ -178,6 +178,20 @@ export const FIELDS = {
     min: 0,
     help: "Longest weight vector of a unit after each step; 0 is off.",
   },
+  klWeight: {
+    section: "regularization",
+    label: "Variational weight",
+    kind: "number",
+    min: 0,
+    help: "Factor of the divergence; only for models with variational dropout.",
+  },
+  warmUpEpochs: {
+    section: "regularization",
+    label: "Variational warm-up",
+    kind: "integer",
+    min: 0,
+    help: "Epochs over which that weight grows from 0.",
+  },
   batchNormMomentum: {
     section: "regularization",
     label: "BatchNorm momentum",

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { helpUri } from "../help.ts";
 import { MODEL_EDITOR } from "../model/model-documents.ts";
 import { textUriOf } from "../text/text-uri.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
@@ -19,6 +20,12 @@ export function registerOpenCommands({ context, documents, texts }: HostParts): 
     "normlens.openAsText": async (value) => {
       const text = textUriOf(modelOf(value));
       await vscode.commands.executeCommand("vscode.open", text, { preview: false });
+    },
+    // A finding's command: a page of the documentation, never called from the palette.
+    "normlens.openHelp": async (help) => {
+      if (typeof help !== "string") return;
+      const page = helpUri(context.extensionUri, help);
+      await vscode.commands.executeCommand("markdown.showPreview", page);
     },
     "normlens.openSampleWorkspace": () => openSamples(context),
     "normlens.openSampleModel": async () => {

@@ -61,6 +61,9 @@ class ModelPage {
           message.analysis,
         );
         return;
+      case "openHelp":
+        void vscode.commands.executeCommand("normlens.openHelp", message.help);
+        return;
       case "openReport":
         void this.#runner.showReport(this.#document.uri, message.report);
         return;

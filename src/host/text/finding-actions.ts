@@ -49,7 +49,9 @@ function actionFor(
   const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
   action.diagnostics = diagnostics.filter(
     ({ source, code, range }) =>
-      source === DIAGNOSTIC_SOURCE && code === finding.rule && range.isEqual(rangeOf(finding)),
+      source === DIAGNOSTIC_SOURCE &&
+      ruleOf(code) === finding.rule &&
+      range.isEqual(rangeOf(finding)),
   );
   if (fix !== undefined) {
     action.isPreferred = true;
@@ -59,6 +61,11 @@ function actionFor(
   if (reason === undefined) return [];
   action.disabled = { reason };
   return [action];
+}
+
+/** A code with a page of help is an object. */
+function ruleOf(code: vscode.Diagnostic["code"]) {
+  return typeof code === "object" ? code.value : code;
 }
 
 function foldAllActions({ model, view }: ModelText): vscode.CodeAction[] {

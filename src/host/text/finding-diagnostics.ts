@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { TextView } from "../../protocol/engine.ts";
 import type { Severity } from "../../protocol/reports.ts";
+import { helpUri } from "../help.ts";
 import { TEXT_SCHEME } from "./text-uri.ts";
 import type { TextViews } from "./text-views.ts";
 
@@ -15,11 +16,14 @@ const severities: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {
 };
 
 /** Underlines the findings in every text that is open. */
-export function publishDiagnostics(texts: TextViews): vscode.Disposable {
+export function publishDiagnostics(texts: TextViews, extension: vscode.Uri): vscode.Disposable {
   const collection = vscode.languages.createDiagnosticCollection("normlens");
   const publish = (uri: vscode.Uri) => {
     const findings = texts.get(uri)?.view.findings ?? [];
-    collection.set(uri, findings.map(diagnosticOf));
+    collection.set(
+      uri,
+      findings.map((finding) => diagnosticOf(finding, extension)),
+    );
   };
   return vscode.Disposable.from(
     collection,
@@ -40,7 +44,7 @@ export function rangeOf({ line, startColumn, endColumn }: PlacedFinding): vscode
   return new vscode.Range(line, startColumn, line, endColumn);
 }
 
-function diagnosticOf(finding: PlacedFinding): vscode.Diagnostic {
+function diagnosticOf(finding: PlacedFinding, extension: vscode.Uri): vscode.Diagnostic {
   const reason = finding.reason === undefined ? "" : ` ${finding.reason}`;
   const diagnostic = new vscode.Diagnostic(
     rangeOf(finding),
@@ -48,6 +52,9 @@ function diagnosticOf(finding: PlacedFinding): vscode.Diagnostic {
     severities[finding.severity],
   );
   diagnostic.source = DIAGNOSTIC_SOURCE;
-  diagnostic.code = finding.rule;
+  diagnostic.code =
+    finding.help === undefined
+      ? finding.rule
+      : { value: finding.rule, target: helpUri(extension, finding.help) };
   return diagnostic;
 }

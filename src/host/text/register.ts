@@ -8,7 +8,7 @@ import { TEXT_LANGUAGE, TEXT_SCHEME } from "./text-uri.ts";
 import type { TextViews } from "./text-views.ts";
 
 /** The text of models with everything that a language has in VS Code. */
-export function registerTextViews(texts: TextViews): vscode.Disposable {
+export function registerTextViews(texts: TextViews, extension: vscode.Uri): vscode.Disposable {
   const selector: vscode.DocumentSelector = { scheme: TEXT_SCHEME, language: TEXT_LANGUAGE };
   return vscode.Disposable.from(
     vscode.workspace.registerFileSystemProvider(TEXT_SCHEME, texts, { isCaseSensitive: true }),
@@ -25,7 +25,7 @@ export function registerTextViews(texts: TextViews): vscode.Disposable {
       new TechniqueActions(texts),
       TechniqueActions.metadata,
     ),
-    publishDiagnostics(texts),
+    publishDiagnostics(texts, extension),
     guardTexts(texts),
   );
 }

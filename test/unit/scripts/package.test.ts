@@ -8,6 +8,8 @@ import { root } from "../../vscode/harness/paths.ts";
 const allowed = [
   /^(CHANGELOG|README|THIRD-PARTY-NOTICES)\.md$/,
   /^(LICENSE|package\.json|package\.nls\.json)$/,
+  /^docs\/(techniques\/)?[\w-]+\.md$/,
+  /^docs\/techniques\/images\/[\w-]+\.(png|svg)$/,
   /^dist\/(extension\.cjs|cli\.js|engine\.js)$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
   /^dist\/webview\/(codicon|model|report|train)\.(js|css|ttf)$/,
@@ -28,7 +30,8 @@ describe.each(tested)("the package for %s", (target) => {
     const needed = ["package.json", "package.nls.json", "README.md", "LICENSE"];
     const built = ["dist/extension.cjs", "dist/engine.js", "dist/cli.js", "dist/webview/model.js"];
     const report = ["dist/webview/report.js", "media/report/template.html"];
-    expect(files).toEqual(expect.arrayContaining([...needed, ...built, ...report]));
+    const help = ["docs/techniques/findings.md"];
+    expect(files).toEqual(expect.arrayContaining([...needed, ...built, ...report, ...help]));
   });
 
   test("holds nothing else", () => {

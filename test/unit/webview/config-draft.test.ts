@@ -24,6 +24,10 @@ test("every option comes back", () => {
       stoppingThreshold: 0.99,
     },
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
+    l1: 0.01,
+    maxNorm: { limit: 3 },
+    variationalDropout: { klWeight: 0.5, warmUpEpochs: 4 },
+    passes: [{ pass: "insert-dropout", options: { rate: 0.25 } }],
   };
   expect(checkDraft(draftOf(config), config)).toEqual({ ok: true, config });
 });

@@ -163,9 +163,18 @@ export class Workbench {
   }
 
   private async openLightBulb(): Promise<Locator> {
-    await this.page.keyboard.press("Control+.");
     const rows = this.page.locator(".action-widget .monaco-list-row.action");
-    await rows.first().waitFor();
+    // A text that has just been opened or changed may not have its actions yet, and then shows none.
+    await until("the light bulb's menu", undefined, async () => {
+      await this.page.keyboard.press("Control+.");
+      return rows
+        .first()
+        .waitFor({ timeout: 5000 })
+        .then(
+          () => true,
+          () => undefined,
+        );
+    });
     return rows;
   }
 }

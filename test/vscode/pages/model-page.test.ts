@@ -103,6 +103,15 @@ describe("the model page", () => {
     expect(view.rows[chosen]?.name).toBe("layer2.3.bn");
   });
 
+  test("leads from a finding to what the documentation says of it", async ({ openModel }) => {
+    const { page, sent } = await openModel();
+    await page.getByRole("button", { name: "Learn more about small running variance" }).click();
+    expect((await sent()).at(-1)).toEqual({
+      type: "openHelp",
+      help: "docs/techniques/findings.md#near-zero-variance",
+    });
+  });
+
   test("shows a hostile name as text", async ({ openModel }) => {
     const { page, send, complaints } = await openModel();
     await page.getByText(HOSTILE_NAME).first().click();
