@@ -23,17 +23,21 @@ function why(
   switch (reason) {
     case "earlyStopping": {
       const reference = Number(state.reference.toPrecision(3));
-      return `Stopped early at epoch ${epochs}: no improvement over ${reference} (${monitor}) for ${config.patience} epochs.`;
+      return `Stopped early at epoch ${epochs}: no improvement over ${reference} (${monitor}) for ${counted(config.patience)}.`;
     }
     case "maxEpochs":
-      return `Stopped after ${epochs} epochs, the most that were asked for.`;
+      return `Stopped after ${counted(epochs)}, the most that were asked for.`;
     case "stoppingThreshold":
       return `Stopped at epoch ${epochs}: the ${monitor} reached ${config.stoppingThreshold}.`;
     case "diverged":
       return `Stopped in epoch ${epochs}: training diverged (the loss is not finite, or past the divergence threshold).`;
     case "cancelled":
-      return `Cancelled after ${epochs} ${epochs === 1 ? "epoch" : "epochs"}.`;
+      return `Cancelled after ${counted(epochs)}.`;
   }
+}
+
+function counted(epochs: number): string {
+  return `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
 }
 
 function weights(

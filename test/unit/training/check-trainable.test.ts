@@ -1,11 +1,15 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../../src/data/dataset.ts";
 import { openDataset } from "../../../src/data/open-dataset.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
+import { insertBatchNorm } from "../../../src/passes/insert-batch-norm.ts";
+import { checkedOptions } from "../../../src/passes/options.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
 import { planTraining } from "../../../src/training/check-trainable.ts";
+import { SAMPLES } from "../../support/repository.ts";
 import { runTraining, SHORT, smallModel } from "./run-training.ts";
 
 const config = DEFAULT_TRAINING_CONFIG;
@@ -53,6 +57,19 @@ describe("what cannot be trained is refused before anything starts", () => {
     expect(() => planTraining(smallModel(3, 1), dataset({ targets: values }), regression)).toThrow(
       "data d: a target has 2 numbers, but output Gemm has 1 a sample",
     );
+  });
+
+  it.each([
+    ["digits-cnn", 1, undefined],
+    ["digits-mlp", 2, undefined],
+    ["digits-mlp", 1, "batchSize: 1 leaves BatchNormalization"],
+  ])("%s with BatchNorm in batches of %i", async (name, batchSize, sentence) => {
+    const file = await readModel(join(SAMPLES, `${name}.onnx`));
+    const { graph } = insertBatchNorm.apply(file, undefined, checkedOptions(insertBatchNorm));
+    const data = await openDataset("digits");
+    const plan = () => planTraining(graph, data, { ...config, batchSize });
+    if (sentence === undefined) expect(plan().batchSize).toBe(batchSize);
+    else expect(plan).toThrow(sentence);
   });
 
   it("data with NaN, with too few samples, without labels, or of another size", () => {
