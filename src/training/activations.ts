@@ -1,12 +1,18 @@
+import { fedValues } from "../graph/fed-values.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { type ActivationFamily, activationFamily } from "../operators/nonlinearities.ts";
 
-/** Values that enter a nonlinearity, each once, in graph order. */
+/**
+ * Values that enter a nonlinearity, each once, in graph order; not those made of weights alone, such
+ * as the log α that a Sigmoid turns into a dropout rate.
+ */
 export function nonlinearityInputs(graph: Graph): readonly string[] {
+  const fed = fedValues(graph);
   const names = graph.nodes
     .filter((node) => activationFamily(node) !== undefined)
-    .map((node) => node.input[0] ?? "");
+    .map((node) => node.input[0] ?? "")
+    .filter((name) => fed.has(name));
   return [...new Set(names)];
 }
 

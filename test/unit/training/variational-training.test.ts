@@ -8,6 +8,7 @@ import { insertVariationalDropout } from "../../../src/passes/insert-variational
 import { checkedOptions } from "../../../src/passes/options.ts";
 import { fromJsonNumber } from "../../../src/protocol/reports.ts";
 import { divergenceFactor } from "../../../src/training/variational-divergence.ts";
+import { resolveValues } from "../../../src/training/watched-values.ts";
 import { pick, repeatable, runTraining, SHORT } from "./run-training.ts";
 
 const path = new URL("../../../media/samples/digits-mlp.onnx", import.meta.url).pathname;
@@ -23,6 +24,11 @@ const strengths = (graph: Graph) =>
     .flatMap((tensor: Tensor) => [...readFloat64(tensor)]);
 
 describe("training with variational dropout", () => {
+  test("what enters the nonlinearities is watched, not the strength of the noise", async () => {
+    const graph = await noisyModel("unit");
+    expect(resolveValues(graph, "auto", "statistics.values")).toEqual(["fc1", "fc2", "fc3"]);
+  });
+
   test.each(["unit", "weight"])(
     "%s: log α is learned and the divergence told apart",
     async (grain) => {
