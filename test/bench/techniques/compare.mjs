@@ -76,5 +76,9 @@ ${lines.join("\n")}
 
 Made by \`npm run build && node test/bench/techniques/compare.mjs\`; the numbers are as they come out. On
 a set this small (1,078 training samples) a difference within the spread says nothing.
+
+Without any of them, seed 0:
+
+![Loss and accuracy by epoch, and the distribution of the last hidden layer's inputs over epochs and steps](images/no-regularization.png)
 `;
 }

@@ -34,7 +34,7 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
   for (const [name, { options, picture }] of Object.entries(techniques)) {
-    if (only.length > 0 && !only.includes(picture)) continue;
+    if (picture === undefined || (only.length > 0 && !only.includes(picture))) continue;
     const folder = await mkdtemp(join(tmpdir(), "normlens-picture-"));
     try {
       const { events } = await trainOnce(folder, options, 0);

@@ -7,7 +7,7 @@ const freshBatchNorm = { pass: "insert-batch-norm", options: { mode: "fresh" } }
 const meanOnly = { pass: "insert-mean-only-batch-norm" };
 const weightNorm = { pass: "apply-weight-norm", options: { start: "data-dependent" } };
 
-/** By name: the options of the run, and the page of docs/techniques that shows its picture. */
+/** By name: the options of the run, and the name of its picture in docs/techniques, where it has one. */
 export const techniques = {
   none: { options: {}, picture: "no-regularization" },
   "batch normalization": {
@@ -24,7 +24,6 @@ export const techniques = {
   },
   "weight norm + mean-only BatchNorm": {
     options: { passes: [weightNorm, meanOnly] },
-    picture: "weight-normalization-with-mean-only-batch-normalization",
   },
   "dropout 0.5": {
     options: { passes: [{ pass: "insert-dropout", options: { rate: 0.5 } }] },
