@@ -61,12 +61,12 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), "normlens-training-"));
 }
 
-/** A table of three features and y = 2a − b + 0.5c, which a linear layer can learn exactly. */
+/** A table of three features and y = 2a − b + 0.5c + 3, which a linear layer can learn exactly. */
 export async function linearTable(rows = 200): Promise<string> {
   const lines = ["a,b,c,target"];
   for (let row = 0; row < rows; row++) {
     const [a, b, c] = [Math.sin(row), Math.cos(row * 1.3), Math.sin(row * 0.7 + 1)];
-    lines.push(`${a},${b},${c},${2 * a - b + 0.5 * c}`);
+    lines.push(`${a},${b},${c},${2 * a - b + 0.5 * c + 3}`);
   }
   const path = join(await temporaryFolder(), "linear.csv");
   await writeFile(path, `${lines.join("\n")}\n`);

@@ -11,7 +11,7 @@ it("trains on WebAssembly too, where results are copied out", async () => {
     data: await linearTable(),
     loss: "mean-squared-error",
     optimizer: { kind: "sgd", learningRate: 0.1 },
-    maxEpochs: 60,
+    maxEpochs: 150,
   });
   expect(pick(events, "start")[0]?.runtime).toMatch(/^onnxruntime-web/);
   expect(Number(pick(events, "done")[0]?.testLoss)).toBeLessThan(1e-6);
