@@ -6,6 +6,7 @@ import { readModel } from "../../src/formats/onnx/read.ts";
 import { encodeModel } from "../../src/formats/onnx/write.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { float32Tensor } from "../../src/graph/tensor.ts";
+import { insertDropout } from "../../src/passes/insert-dropout.ts";
 import { checkedOptions } from "../../src/passes/options.ts";
 import { type ApplicableSite, type Pass, siteId } from "../../src/passes/pass.ts";
 import { PASSES } from "../../src/passes/registry.ts";
@@ -61,6 +62,13 @@ export async function passSamples(): Promise<readonly PassSample[]> {
     left = new Set([...left].filter((pass) => !sites.get(pass)));
   }
   return found;
+}
+
+/** A digits model with BatchNorm and Dropout, which every analysis has something to say about. */
+export async function modelToAnalyze(): Promise<Uint8Array> {
+  const name = "digits-cnn";
+  const graph = await readModel(join(samples, `${name}.onnx`));
+  return encodeModel(changedBy([insertDropout], { name, graph }).graph);
 }
 
 /** The graph after each of the passes that has a place, needs no data and changes the size as asked. */

@@ -95,7 +95,7 @@ function describe(key: string, findings: readonly Finding[]): FindingGroup {
   return {
     key,
     severity,
-    sentence: phrase?.sentence(many) ?? alone ?? `${count(many)} × ${first.fix.title}`,
+    sentence: phrase?.sentence(many) ?? alone ?? `${count(many)} × ${sharedWords(findings)}`,
     findings,
     fix: {
       pass: first.fix.pass,
@@ -103,4 +103,11 @@ function describe(key: string, findings: readonly Finding[]): FindingGroup {
       title: many === 1 ? first.fix.title : (phrase?.title ?? "Fix all"),
     },
   };
+}
+
+/** The button's words where they are the same everywhere, else the rule's: nodes have names of their own. */
+function sharedWords(findings: readonly Finding[]): string {
+  const [title, ...others] = new Set(findings.map(({ fix }) => fix?.title));
+  const rule = findings[0]?.rule.replaceAll("-", " ") ?? "";
+  return others.length === 0 ? (title ?? rule) : rule;
 }

@@ -34,6 +34,8 @@ test("a rule without words of its own is still told", () => {
   };
   expect(groupFindings([finding])[0]?.sentence).toBe("a: too large");
   expect(groupFindings([finding, { ...finding, node: "b" }])[0]?.sentence).toBe("2 × Clip it");
+  const other = { ...finding, node: "b", fix: { ...fix, title: "Clip b" } };
+  expect(groupFindings([finding, other])[0]?.sentence).toBe("2 × max norm");
 });
 
 test("rows are found by words, operator and findings", () => {

@@ -169,7 +169,7 @@ export class Workbench {
       await this.page.keyboard.press("Control+.");
       return rows
         .first()
-        .waitFor({ timeout: 5000 })
+        .waitFor({ timeout: 2000 })
         .then(
           () => true,
           () => undefined,
