@@ -6,7 +6,15 @@ import { expect } from "vitest";
 import { test } from "./harness/test.ts";
 import { until } from "./harness/until.ts";
 import type { Workbench } from "./harness/workbench.ts";
-import { digits, engineProcesses, enterPath, modelPage, openModel, seesDirty } from "./support.ts";
+import {
+  digits,
+  engineProcesses,
+  enterPath,
+  modelPage,
+  openModel,
+  seesDirty,
+  seesNodes,
+} from "./support.ts";
 
 const name = "digits-cnn.onnx";
 const trainingLimit = 100_000;
@@ -110,4 +118,29 @@ test("after a reload the panel shows the run that the window cut off", async ({
   await until("end of the training process", undefined, async () =>
     engineProcesses().filter((process) => !before.includes(process)).length <= 1 ? true : undefined,
   );
+});
+
+test("a run that began with a pass gives the editor its whole model, as one edit", async ({
+  openWorkspace,
+}) => {
+  const { workbench } = await openWorkspace({ [name]: digits });
+  const page = await openTraining(workbench);
+  await page.locator("normlens-setup-form summary", { hasText: "Before training" }).click();
+  await page.getByRole("button", { name: "Add a pass before training" }).click();
+  await page.getByRole("menuitem", { name: "Insert Dropout" }).click();
+  await setField(page, "rate", "0.2");
+  await start(page);
+  await button(page, "Stop").click();
+  await page.getByText(/Cancelled after \d+ epoch/).waitFor();
+  await workbench.screenshot("training 7 passes before");
+  await button(page, "Apply weights").click();
+  await page.getByText("digits-cnn.onnx is the trained model now").waitFor();
+  await seesDirty(workbench, name, true);
+  await workbench.tab(name).click();
+  const model = await modelPage(workbench);
+  await seesNodes(model, 16);
+  await workbench.screenshot("training 8 model adopted");
+  await workbench.runCommand("NormLens: Undo Model Edit");
+  await seesNodes(model, 13);
+  await seesDirty(workbench, name, false);
 });
