@@ -50,7 +50,7 @@ export async function applyPass(
   document.show({ type: "applied", sentence, report });
   vscode.window.setStatusBarMessage(`$(check) ${sentence}`, statusTime);
   if (report.certificate?.pass === false) void warnAboutCertificate(document, sentence);
-  else if (tellsMore(report) && !isLookedAt(document)) {
+  else if (tellsMore(report) && !isVisible(document)) {
     void tellMore(sentence, () => options.showReport(report));
   }
 }
@@ -72,10 +72,9 @@ function tellsMore({ statement, tables = [] }: PassReport): boolean {
   return statement !== undefined || tables.length > 0;
 }
 
-/** The page shows statement and tables itself; a light bulb may have changed a model behind it. */
-function isLookedAt(document: ModelDocument): boolean {
-  const tab = modelTab(document.uri);
-  return tab?.isActive === true && tab.group.isActive;
+/** A page that can be seen shows statement and tables itself; it may lie behind the model's text. */
+function isVisible(document: ModelDocument): boolean {
+  return modelTab(document.uri)?.isActive === true;
 }
 
 async function tellMore(sentence: string, showReport: () => Promise<void>): Promise<void> {
