@@ -17,8 +17,8 @@ import {
 } from "../../../webview/charts/tables.ts";
 import { valueHistogram } from "../../../webview/charts/value-histogram.ts";
 import { applyEvents, NO_RUN } from "../../../webview/train/run-state.ts";
-import { statistics } from "../../vscode/pages/fixtures/model-view.ts";
-import { trainingRun } from "../../vscode/pages/fixtures/training-run.ts";
+import { statistics } from "../../pages/fixtures/model-view.ts";
+import { trainingRun } from "../../pages/fixtures/training-run.ts";
 
 const plain = { logarithmic: false, smoothing: 0 };
 const finished = applyEvents(NO_RUN, trainingRun(27, "earlyStopping"));

@@ -12,7 +12,7 @@ import {
 import { CODE_POINTS } from "../../../webview/elements/icons.ts";
 import { outcomeOf } from "../../../webview/train/run-outcome.ts";
 import { applyEvents, NO_RUN } from "../../../webview/train/run-state.ts";
-import { trainingRun } from "../../vscode/pages/fixtures/training-run.ts";
+import { trainingRun } from "../../pages/fixtures/training-run.ts";
 
 test("numbers as people read them", () => {
   expect(amount(25_557_032)).toBe("25.6 M");

@@ -8,7 +8,7 @@ import {
   receive,
 } from "../../../webview/model/page-state.ts";
 import { moveSelection, rowWindow, scrollToShow } from "../../../webview/model/row-window.ts";
-import { modelView, passReport } from "../../vscode/pages/fixtures/model-view.ts";
+import { modelView, passReport } from "../../pages/fixtures/model-view.ts";
 
 const view = modelView(600);
 

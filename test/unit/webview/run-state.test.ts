@@ -7,7 +7,7 @@ import {
   secondsLeft,
   secondsPerEpoch,
 } from "../../../webview/train/run-state.ts";
-import { trainingRun } from "../../vscode/pages/fixtures/training-run.ts";
+import { trainingRun } from "../../pages/fixtures/training-run.ts";
 
 const events = trainingRun(6, "earlyStopping");
 

@@ -24,8 +24,11 @@ export class Workbench {
     await this.ready();
   }
 
+  /** By VS Code's own command, which keeps its state before it leaves the page. */
   async reload(): Promise<void> {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent("load");
+    await this.runCommand("Developer: Reload Window");
+    await loaded;
     await this.ready();
   }
 

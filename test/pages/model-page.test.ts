@@ -50,7 +50,7 @@ describe("the model page", () => {
       await opened.screenshot(`model-detail-${theme}`);
       // Before the checker runs: it copies style sheets, of which the policy complains.
       expect(opened.complaints).toEqual([]);
-      expect(await accessibilityViolations(page)).toEqual([]);
+      expect(await accessibilityViolations(page, theme)).toEqual([]);
       await send({
         type: "preview",
         request: { pass: "fold-batch-norm" },
@@ -58,7 +58,7 @@ describe("the model page", () => {
       });
       await page.getByText("Show details").click();
       await opened.screenshot(`model-preview-${theme}`);
-      expect(await accessibilityViolations(page)).toEqual([]);
+      expect(await accessibilityViolations(page, theme)).toEqual([]);
     },
   );
 

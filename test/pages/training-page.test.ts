@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
-import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
-import type { TrainingEvent } from "../../../src/protocol/training.ts";
-import type { RunStatus } from "../../../src/protocol/training-page.ts";
+import { DEFAULT_TRAINING_CONFIG } from "../../src/protocol/default-training-config.ts";
+import type { TrainingEvent } from "../../src/protocol/training.ts";
+import type { RunStatus } from "../../src/protocol/training-page.ts";
 import {
   accessibilityViolations,
   type OpenedPage,
@@ -45,7 +45,7 @@ describe("the training page", () => {
       await opened.screenshot(`train-finished-${theme}`);
       // Before the checker runs: it copies style sheets, of which the policy complains.
       expect(opened.complaints).toEqual([]);
-      expect(await accessibilityViolations(opened.page)).toEqual([]);
+      expect(await accessibilityViolations(opened.page, theme)).toEqual([]);
     },
   );
 
