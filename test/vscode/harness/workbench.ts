@@ -111,11 +111,22 @@ export class Workbench {
     return entries;
   }
 
-  /** Chooses what the light bulb at the cursor offers under this title. */
+  /**
+   * Chooses what the light bulb at the cursor offers under this title. A menu that was opened while
+   * the text was still being read again offers what held before, so it is opened again.
+   */
   async applyCodeAction(title: string): Promise<void> {
-    const rows = await this.openLightBulb();
-    await rows.filter({ hasText: title }).first().click();
-    await rows.first().waitFor({ state: "hidden" });
+    await until(`"${title}" under the light bulb`, undefined, async () => {
+      const rows = await this.openLightBulb();
+      const chosen = rows.filter({ hasText: title }).first();
+      const clicked = await chosen.click({ timeout: 2000 }).then(
+        () => true,
+        () => undefined,
+      );
+      if (clicked === undefined) await this.page.keyboard.press("Escape");
+      await rows.first().waitFor({ state: "hidden" });
+      return clicked;
+    });
   }
 
   /** The texts of the status bar, from left to right. */
