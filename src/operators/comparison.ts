@@ -63,6 +63,7 @@ export const comparisonRules: readonly OperatorRule[] = [
     opType,
     inferShapes: broadcastRule(DataType.BOOL),
   })),
+  ...["BitShift", "BitwiseXor"].map((opType) => ({ opType, inferShapes: broadcastRule() })),
   { opType: "Not", inferShapes: shapeOfFirst((shape) => shape) },
   { opType: "IsNaN", inferShapes: truthLikeFirst },
   { opType: "IsInf", inferShapes: truthLikeFirst },

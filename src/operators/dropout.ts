@@ -2,7 +2,6 @@ import { floatAttribute } from "../graph/attributes.ts";
 import { DataType } from "../graph/data-type.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readNumbers } from "../graph/numbers.ts";
-import { memoryTensor } from "../graph/tensor.ts";
 import { addNode, asFloat, multiply, scale } from "./emit.ts";
 import type {
   GradientContext,
@@ -11,6 +10,7 @@ import type {
   ShapeRule,
   TrainingForwardRule,
 } from "./operator.ts";
+import { randomTruths } from "./random-numbers.ts";
 
 /*
  * Dropout (Srivastava et al. 2014), inverted: while training each element is zeroed with
@@ -41,44 +41,36 @@ const dropoutShape: ShapeRule = (context) => {
 };
 
 /**
- * The node draws its mask from its own seed: two nodes with one seed would drop the same units.
- * The generator goes on from run to run and starts again with a new session.
+ * y = x·m with m = kept/(1 − ratio). What is kept follows from the node and the step, see
+ * random-numbers.ts; m is the gradient's factor as well.
  */
 const dropoutForward: TrainingForwardRule = (context) => {
   const { builder, inputs, outputs, options } = context;
-  const [y = "", givenMask = ""] = outputs;
+  const [x = ""] = inputs;
+  const [y = "", mask = ""] = outputs;
   // At inference a computed ratio is no obstacle.
   const ratio = options.mode === "inference" ? 0 : dropRatio(context);
-  const training = ratio > 0;
-  if (!training && givenMask === "") {
-    addNode(builder, "Identity", [inputs[0] ?? ""], [y]);
+  if (ratio === 0) {
+    if (mask === "") addNode(builder, "Identity", [x], [y]);
+    else addNode(builder, "Dropout", [x], [y, mask]);
     return;
   }
-  const mask = givenMask === "" ? builder.freshName(`${y}_mask`) : givenMask;
-  const truth = memoryTensor(
-    builder.freshName("training_mode"),
-    [],
-    DataType.BOOL,
-    Uint8Array.of(training ? 1 : 0),
-  );
-  addNode(
-    builder,
-    "Dropout",
-    [inputs[0] ?? "", builder.scalar(ratio), builder.addInitializer(truth)],
-    [y, mask],
-    { seed: { int: options.dropoutSeed(context.node) } },
-  );
-  context.save("mask", mask);
+  const kept = randomTruths(builder, context.inputShape(0), 1 - ratio, {
+    seed: options.dropoutSeed(context.node),
+    ...(options.step === undefined ? {} : { step: options.step }),
+  });
+  if (mask !== "") addNode(builder, "Identity", [kept], [mask]);
+  const factor = scale(builder, asFloat(builder, kept), 1 / (1 - ratio));
+  addNode(builder, "Mul", [x, factor], [y]);
+  context.save("factor", factor);
 };
 
-/** ∂L/∂x = g·mask/(1 − ratio), with the mask of the forward pass. */
+/** ∂L/∂x = g·m, with the m of the forward pass. */
 const dropoutGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
   const ratio = context.mode === "inference" ? 0 : dropRatio(context);
   if (ratio === 0) return [gradient];
-  const { builder } = context;
-  const kept = asFloat(builder, context.saved("mask"));
-  return [multiply(builder, gradient, scale(builder, kept, 1 / (1 - ratio)))];
+  return [multiply(context.builder, gradient, context.saved("factor"))];
 };
 
 export const dropoutRules: readonly OperatorRule[] = [

@@ -127,6 +127,11 @@ export interface TrainingForwardOptions {
   readonly runningVariance: "unbiased" | "population";
   /** A fresh seed per dropout node, so that no two masks are the same. */
   dropoutSeed(node: Node): number;
+  /**
+   * A uint32 scalar that the caller declares as an input of the step graph and that differs from
+   * step to step; where it is left out every step draws the same masks.
+   */
+  readonly step?: string;
 }
 
 export type TrainingForwardRule = (context: TrainingForwardContext) => void;

@@ -4,6 +4,7 @@ import { InputError } from "../graph/input-error.ts";
 import { nodeRole } from "../graph/node-role.ts";
 import { addNode, multiply } from "./emit.ts";
 import type { GradientRule, TrainingForwardRule } from "./operator.ts";
+import { normalNumbers } from "./random-numbers.ts";
 import type { RoleRule } from "./role-rules.ts";
 
 /*
@@ -68,7 +69,7 @@ export function noiseStrength(graph: Graph, node: Node): NoiseStrength | undefin
   return { grain, value: node.input[value] ?? "", logAlpha: name, clipped, nodes };
 }
 
-const [VALUE, DEVIATION] = [0, 1] as const;
+const [MEAN, DEVIATION] = [0, 1] as const;
 
 /** y = mean + deviation·ε, with ε drawn anew at every step. */
 const forward: TrainingForwardRule = (context) => {
@@ -81,29 +82,20 @@ const forward: TrainingForwardRule = (context) => {
   if (deviation === "") {
     throw new InputError(`node ${context.node.name}: noise needs its deviation as second input`);
   }
-  const noise = builder.add("RandomNormalLike", [mean], {
-    stem: "noise",
-    attributes: { seed: { float: floatSeed(options.dropoutSeed(context.node)) } },
+  const noise = normalNumbers(builder, context.inputShape(MEAN), {
+    seed: options.dropoutSeed(context.node),
+    ...(options.step === undefined ? {} : { step: options.step }),
   });
   context.save("noise", noise);
   addNode(builder, "Add", [mean, multiply(builder, deviation, noise)], [outputs[0] ?? ""]);
 };
-
-/**
- * Another whole number that float32, the type of the attribute, holds exactly. Neighbouring seeds
- * come far apart: ONNX Runtime's generator starts almost the same from them.
- */
-function floatSeed(seed: number): number {
-  const mixed = Math.imul(seed ^ (seed >>> 16), 0x21f0aaad);
-  return Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97) >>> 8;
-}
 
 /** ∂L/∂mean = g, ∂L/∂deviation = g·ε. */
 const gradient: GradientRule = (context, [outputGradient]) => {
   if (outputGradient === undefined) return [];
   if (context.mode === "inference") return [outputGradient];
   return [
-    context.needs(VALUE) ? outputGradient : undefined,
+    context.needs(MEAN) ? outputGradient : undefined,
     context.needs(DEVIATION)
       ? multiply(context.builder, outputGradient, context.saved("noise"))
       : undefined,

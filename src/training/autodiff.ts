@@ -52,6 +52,8 @@ interface TraceRecord {
   readonly mode: ForwardMode;
   readonly traced: readonly TracedNode[];
   readonly types: TypeInference;
+  /** The scalar input that differs from step to step. */
+  readonly step?: string;
 }
 
 /** A node of the model as it stands in the step graph. */
@@ -134,7 +136,13 @@ export function addTrainingForward(
     stateUpdates: [...states].map(([parameter, next]) => ({ parameter, next })),
     value: (name) => names.resolve(name),
     type: (name) => types.types.get(name),
-    record: { graph, mode: options.mode ?? "training", traced, types },
+    record: {
+      graph,
+      mode: options.mode ?? "training",
+      traced,
+      types,
+      ...(options.step === undefined ? {} : { step: options.step }),
+    },
   };
 }
 
@@ -227,11 +235,12 @@ class GradientSums {
   #visited = 0;
 
   constructor(builder: GraphBuilder, trace: ForwardTrace) {
-    const { graph, traced, types } = trace.record;
+    const { graph, traced, types, step } = trace.record;
     this.#builder = builder;
     this.#trace = trace;
     const opsets = new Map([...graph.opsets, [STANDARD_DOMAIN, STEP_OPSET] as const]);
     this.#step = new TypeInference(opsets, (name) => builder.initializers.get(name));
+    if (step !== undefined) this.#step.declare(step, { dataType: DataType.UINT32, shape: [] });
     for (const name of [...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name)]) {
       const type = types.types.get(name);
       if (type !== undefined) this.#step.declare(name, type);

@@ -58,6 +58,8 @@ export interface StepGraph {
   readonly loss: string;
   /** Variational dropout: the divergence of all noise, and the input that its gradient is multiplied by. */
   readonly divergence?: { readonly value: string; readonly factor: string };
+  /** The uint32 scalar input that masks and noise follow from; absent where nothing is drawn. */
+  readonly stepNumber?: string;
   readonly output: string;
   readonly outputShape: readonly number[];
   readonly state: readonly StateTensor[];
@@ -69,11 +71,13 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const wanted = [...new Set([options.lossValue, ...options.watched])];
   const graph = withInputShape(partFor(options.graph, wanted), input, options.inputShape);
   const builder = new GraphBuilder(takenNames(graph));
+  const step = builder.freshName("step_number");
   const trace = addTrainingForward(builder, graph, new Map(), {
     parameters,
     batchNormMomentum: config.batchNorm.momentum,
     runningVariance: config.batchNorm.runningVariance,
     dropoutSeed: dropoutSeeds(graph, config.seed),
+    step,
   });
   const output = trace.value(options.lossValue);
   const outputShape = staticShape(trace, options.lossValue);
@@ -93,11 +97,13 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const state = [...updated, ...states];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
   const targetType = config.loss === "cross-entropy" ? DataType.INT64 : DataType.FLOAT;
+  const draws = builder.nodes.some((node) => node.input.includes(step));
   const inputs = [
     makeValueInfo(input, DataType.FLOAT, options.inputShape),
     makeValueInfo(target, targetType, targetShape),
     ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
     ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
+    ...(draws ? [makeValueInfo(step, DataType.UINT32, [])] : []),
     ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
   ];
   const outputs: ValueInfo[] = [
@@ -116,6 +122,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     scalars,
     loss: addedLoss.loss,
     ...(divergence === undefined ? {} : { divergence }),
+    ...(draws ? { stepNumber: step } : {}),
     output,
     outputShape,
     state,

@@ -118,6 +118,10 @@ export class StepSession {
     if (step.divergence !== undefined) {
       feeds[step.divergence.factor] = floatTensor(Float32Array.of(divergenceFactor), []);
     }
+    if (step.stepNumber !== undefined) {
+      const number = Uint32Array.of(this.#stepsDone);
+      feeds[step.stepNumber] = { type: "uint32", dims: [], data: number };
+    }
     const fetches = { ...this.#other.fetches, ...this.#results };
     await this.#session.run(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
     [this.#current, this.#other] = [this.#other, this.#current];

@@ -1,5 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
@@ -10,6 +9,7 @@ import { parseNpy } from "../../../src/data/npy.ts";
 import { npzDataset, parseNpz } from "../../../src/data/npz.ts";
 import { openDataset } from "../../../src/data/open-dataset.ts";
 import { splitSamples } from "../../../src/data/split.ts";
+import { temporaryFolder } from "../../support/repository.ts";
 
 function npy(descr: string, shape: string, data: Uint8Array, order = "False"): Uint8Array {
   const header = `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`;
@@ -170,7 +170,7 @@ describe("npz", () => {
 
 describe("opening", () => {
   it("looks at the content before the name", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "normlens-data-"));
+    const folder = await temporaryFolder();
     const path = join(folder, "wrong-name.csv");
     await writeFile(path, zipSync({ "x.npy": npy("'<f4'", "(1, 1)", floats(1)) }));
     expect(await openDataset(path)).toMatchObject({ count: 1 });

@@ -76,13 +76,14 @@ function modelOf(each: OracleCase): Graph {
 
 /** Forward and gradients as training computes them, with the noise of the file where given. */
 function stepOf(each: OracleCase, noise: Values | undefined) {
+  const options = { ...OPTIONS, step: "step" };
   const model = modelOf(each);
   const names = Object.keys(each.inputs);
   const parameters = names.filter((name) => name !== "x");
-  const builder = new GraphBuilder(["seed"]);
-  const trace = addTrainingForward(builder, model, new Map(), { ...OPTIONS, parameters });
+  const builder = new GraphBuilder(["seed", "step"]);
+  const trace = addTrainingForward(builder, model, new Map(), { ...options, parameters });
   const gradients = addGradients(builder, trace, new Map([["y", "seed"]]), names);
-  const drawn = builder.nodes.filter((node) => node.opType === "RandomNormalLike");
+  const drawn = builder.nodes.filter((node) => node.output[0] === "noise");
   expect(drawn.length).toBe(1);
   const noiseName = drawn[0]?.output[0] ?? "";
   const fed: Record<string, Values> = { ...each.inputs, seed: each.outputGradient };
@@ -90,7 +91,10 @@ function stepOf(each: OracleCase, noise: Values | undefined) {
   const outputs = { y: trace.value("y"), ...Object.fromEntries(gradients) };
   const graph = builder.build(
     "step",
-    Object.entries(fed).map(([name, { shape }]) => makeValueInfo(name, DataType.FLOAT, shape)),
+    [
+      ...Object.entries(fed).map(([name, { shape }]) => makeValueInfo(name, DataType.FLOAT, shape)),
+      makeValueInfo("step", DataType.UINT32, []),
+    ],
     Object.values(outputs).map(untyped),
     STEP_OPSET,
   );
@@ -98,7 +102,11 @@ function stepOf(each: OracleCase, noise: Values | undefined) {
   const feeds: Tensors = Object.fromEntries(
     Object.entries(fed).map(([name, values]) => [name, feed(values)]),
   );
-  return { graph: { ...graph, nodes }, feeds, outputs };
+  return { graph: { ...graph, nodes }, feeds: { ...feeds, step: stepNumber(1) }, outputs };
+}
+
+function stepNumber(step: number): RuntimeTensor {
+  return { type: "uint32", dims: [], data: Uint32Array.of(step) };
 }
 
 describe("variational dropout agrees with PyTorch in float64", () => {
@@ -144,17 +152,20 @@ test("noise is standard normal, new at every step and the same in every run", as
     gradients: {},
   };
   const { graph, feeds, outputs } = stepOf(each, undefined);
-  const session = async () => {
+  const session = async (first: number, second: number) => {
     const runtime = await loadRuntime();
     const opened = await runtime.createSession(encodeModel(graph), { threads: 1 });
-    const steps = [await opened.run(feeds), await opened.run(feeds)].map((results) =>
-      Array.from((results[outputs.y] as RuntimeTensor).data as Float32Array),
-    );
+    const at = async (step: number) => {
+      const results = await opened.run({ ...feeds, step: stepNumber(step) });
+      return Array.from((results[outputs.y] as RuntimeTensor).data as Float32Array);
+    };
+    const steps = [await at(first), await at(second)];
     await opened.release();
     return steps as [number[], number[]];
   };
-  const [first, second] = await session();
-  expect(await session()).toEqual([first, second]);
+  const [first, second] = await session(1, 2);
+  // What was drawn before does not matter: a session that begins later goes on the same.
+  expect(await session(2, 1)).toEqual([second, first]);
   expect(second).not.toEqual(first);
   // y = 1 + √0.25·ε: mean 1 and deviation 0.5, within five standard errors.
   for (const values of [first, second]) {

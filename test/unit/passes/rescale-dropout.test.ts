@@ -1,5 +1,3 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readModel } from "../../../src/formats/onnx/read.ts";
@@ -11,6 +9,7 @@ import type { Tensor } from "../../../src/graph/tensor.ts";
 import { verify } from "../../../src/graph/verify.ts";
 import { checkedOptions } from "../../../src/passes/options.ts";
 import { rescaleDropout } from "../../../src/passes/rescale-dropout.ts";
+import { temporaryFolder } from "../../support/repository.ts";
 import { modelOf, named, scalar, twoLayers, weights } from "./dropout-models.ts";
 import { differenceInRuntime } from "./equivalence.ts";
 
@@ -72,7 +71,7 @@ describe("rescale-dropout", () => {
 
   test("through a file in between, one rounding is left", async () => {
     const graph = withRatio(twoLayers([relu, drop], "a"), 0.3);
-    const path = join(await mkdtemp(join(tmpdir(), "normlens-rescale-")), "there.onnx");
+    const path = join(await temporaryFolder(), "there.onnx");
     await saveModel(apply(graph).graph, path);
     const back = apply(await readModel(path), { direction: "to-training" }).graph;
     const found = numbersOf(back, "w2");

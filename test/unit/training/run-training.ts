@@ -1,6 +1,7 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { GraphBuilder, makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
@@ -57,8 +58,18 @@ export function repeatable(events: readonly TrainingEvent[]): unknown[] {
   });
 }
 
-export function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "normlens-training-"));
+const folders: string[] = [];
+
+// Several tests of a file may share a run, so its folder lives as long as the file's tests.
+afterAll(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+/** A folder that is gone when the tests of the file have ended. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "normlens-training-"));
+  folders.push(folder);
+  return folder;
 }
 
 /** A table of three features and y = 2a − b + 0.5c + 3, which a linear layer can learn exactly. */
