@@ -74,18 +74,15 @@ export function npzDataset(
   return targets === undefined ? samples : { ...samples, targets };
 }
 
-/** One whole number a sample is a class, in which case numbers 0 … max are its names. */
+/**
+ * One whole number a sample is a class, in which case numbers 0 … max are its names. Several are
+ * numbers, such as a probability for each class.
+ */
 function toTargets(y: NpyArray, kind: TargetKind | undefined, file: string): Targets {
   const perSample = elementCount(y.shape.slice(1));
   const integers = /^[iub]/.test(y.type) && perSample === 1;
-  if ((kind ?? (integers ? "classes" : "numbers")) === "numbers") {
+  if (perSample !== 1 || (kind ?? (integers ? "classes" : "numbers")) === "numbers") {
     return { kind: "numbers", values: Float32Array.from(y.values), shape: y.shape.slice(1) };
-  }
-  if (perSample !== 1) {
-    throw new InputError(
-      `y: has shape (${y.shape.join(", ")}); classes are one number a sample`,
-      file,
-    );
   }
   const bad = y.values.findIndex((label) => !Number.isInteger(label) || label < 0 || label > 1e6);
   if (bad >= 0) {

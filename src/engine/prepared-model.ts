@@ -8,7 +8,7 @@ import { needsData } from "../protocol/technique-options.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { checkConfig } from "../training/config.ts";
 import { withFreshWeights } from "../training/fresh-model.ts";
-import { targetKind } from "../training/losses.ts";
+import { LOSSES } from "../training/losses/table.ts";
 import type { TrainOptions } from "../training/train.ts";
 import type { RequestContext } from "./context.ts";
 import { sampleRuns } from "./sample-runs.ts";
@@ -50,7 +50,7 @@ export async function preparedModel(
 }
 
 async function trainingPart(config: TrainingConfig, context: RequestContext) {
-  const dataset = await openDataset(config.data, targetKind(config.loss));
+  const dataset = await openDataset(config.data, LOSSES[config.loss].targetKind);
   const { train } = splitSamples(dataset, config.split, config.seed);
   return sampleRuns(dataset, train, context);
 }

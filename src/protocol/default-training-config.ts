@@ -8,6 +8,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   weights: "fresh",
   passes: [],
   loss: "cross-entropy",
+  lossOptions: { labelSmoothing: 0, classWeights: "none", huberDelta: 1 },
   batchSize: 32,
   maxEpochs: 100,
   optimizer: {

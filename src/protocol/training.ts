@@ -10,7 +10,21 @@ export interface TrainingConfig {
   readonly weights: "fresh" | "keep";
   /** Passes that change the model before training, in order; those that measure use the training part. */
   readonly passes: readonly PassStep[];
-  readonly loss: "cross-entropy" | "mean-squared-error";
+  readonly loss:
+    | "cross-entropy"
+    | "binary-cross-entropy"
+    | "mean-squared-error"
+    | "mean-absolute-error"
+    | "huber"
+    | "kl-divergence";
+  readonly lossOptions: {
+    /** cross-entropy and binary-cross-entropy: this share of each target goes to all classes alike. */
+    readonly labelSmoothing: number;
+    /** cross-entropy: a factor for each class; "balanced" makes each count as much as every other. */
+    readonly classWeights: "none" | "balanced" | readonly number[];
+    /** huber: where the square ends and the line begins. */
+    readonly huberDelta: number;
+  };
   readonly batchSize: number;
   readonly maxEpochs: number;
   readonly optimizer: OptimizerConfig;

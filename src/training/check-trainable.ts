@@ -4,11 +4,14 @@ import { type Graph, standardOpset } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { inferShapes } from "../operators/infer-shapes.ts";
+import { staticShape } from "../operators/shape-algebra.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { missingGradientRules } from "./autodiff.ts";
 import { checkBatchStatistics } from "./check-batch-statistics.ts";
 import { lossValue, partFor, sampleInput, withInputShape } from "./forward-part.ts";
-import type { LossKind } from "./losses.ts";
+import type { LossSettings } from "./losses/loss.ts";
+import { lossSettings } from "./losses/settings.ts";
+import { LOSSES } from "./losses/table.ts";
 import { type NormLimit, normLimits } from "./max-norm.ts";
 import { type Parameter, trainableParameters } from "./parameters.ts";
 import { resolveValues } from "./watched-values.ts";
@@ -18,7 +21,8 @@ export interface TrainingPlan {
   readonly graph: Graph;
   readonly input: string;
   readonly lossValue: string;
-  /** In the shape of the model's input. */
+  readonly lossSettings: LossSettings;
+  /** In the shape of the model's input, its targets as the loss reads them. */
   readonly dataset: Dataset;
   readonly split: Split;
   /** At most the configured one; smaller where there are fewer training samples. */
@@ -37,10 +41,10 @@ export interface TrainingPlan {
  */
 export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig): TrainingPlan {
   const { name: input, sampleShape } = sampleInput(graph);
-  const dataset = withSampleShape(data, sampleShape, input);
-  const split = splitSamples(dataset, config.split, config.seed);
-  checkSampleCount(dataset, split, config);
-  checkFinite(dataset);
+  const samples = withSampleShape(data, sampleShape, input);
+  const split = splitSamples(samples, config.split, config.seed);
+  checkSampleCount(samples, split, config);
+  checkFinite(samples);
   const value = lossValue(graph, config.loss);
   const part = partFor(graph, [value]);
   const parameters = trainableParameters(part);
@@ -48,15 +52,31 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   const limits =
     config.maxNorm.limit === 0 ? new Map<string, NormLimit>() : normLimits(part, parameters);
   const batchSize = Math.min(config.batchSize, split.train.length);
-  const fixed = withInputShape(part, input, [batchSize, ...dataset.sampleShape]);
+  const fixed = withInputShape(part, input, [batchSize, ...samples.sampleShape]);
   const types = inferShapes(fixed);
   const outputShape = types.get(value)?.shape;
-  checkOutput(value, outputShape, batchSize, config.loss);
+  const output = { name: value, shape: checkedOutput(value, outputShape, batchSize) };
   checkBatchStatistics(fixed, batchSize, (name) => types.get(name)?.shape);
-  checkTargets(dataset, value, (outputShape ?? []).slice(1).map(Number), config.loss);
+  if (samples.targets === undefined) {
+    throw new InputError(`data ${samples.name}: has no labels (y) to train on`);
+  }
+  const targets = LOSSES[config.loss].targets(samples, output);
+  const dataset = { ...samples, targets };
+  const settings = lossSettings(config, samples, targets.kind, split.train, output.shape[1] ?? 1);
   const { values } = config.statistics;
   const watched = resolveValues(values === "auto" ? part : graph, values, "statistics.values");
-  return { graph, input, lossValue: value, dataset, split, batchSize, parameters, limits, watched };
+  return {
+    graph,
+    input,
+    lossValue: value,
+    lossSettings: settings,
+    dataset,
+    split,
+    batchSize,
+    parameters,
+    limits,
+    watched,
+  };
 }
 
 function checkSampleCount(dataset: Dataset, split: Split, config: TrainingConfig): void {
@@ -105,58 +125,21 @@ function checkGradients(graph: Graph, parameters: readonly Parameter[]): void {
   );
 }
 
-function checkOutput(
+function checkedOutput(
   value: string,
   shape: readonly (number | string)[] | undefined,
   batchSize: number,
-  loss: LossKind,
-): void {
-  if (shape === undefined || !shape.every((size) => typeof size === "number")) {
+): readonly number[] {
+  const sizes = staticShape(shape ?? ["unknown"]);
+  if (sizes === undefined) {
     throw new InputError(
       `output ${value}: its shape ${shape === undefined ? "" : `[${shape.join(", ")}] `}does not follow from the shape of the input`,
     );
   }
-  if (shape[0] !== batchSize) {
+  if (sizes[0] !== batchSize) {
     throw new InputError(
-      `output ${value}: has shape [${shape.join(", ")}] for a batch of ${batchSize}; its first dimension must be the batch`,
+      `output ${value}: has shape [${sizes.join(", ")}] for a batch of ${batchSize}; its first dimension must be the batch`,
     );
   }
-  const perClass = shape.length >= 2 && elementCount(shape.slice(2)) === 1;
-  if (loss === "cross-entropy" && !(perClass && Number(shape[1]) >= 2)) {
-    throw new InputError(
-      `output ${value}: has shape [${shape.join(", ")}]; cross-entropy needs one number for each of at least two classes`,
-    );
-  }
-}
-
-function checkTargets(
-  dataset: Dataset,
-  output: string,
-  outputShape: readonly number[],
-  loss: LossKind,
-): void {
-  const { targets, name } = dataset;
-  if (targets === undefined) throw new InputError(`data ${name}: has no labels (y) to train on`);
-  if (loss === "cross-entropy") {
-    const classes = outputShape[0] ?? 0;
-    if (targets.kind !== "classes") {
-      throw new InputError(`data ${name}: its targets are numbers; cross-entropy needs classes`);
-    }
-    const bad = targets.labels.findIndex((label) => label >= classes);
-    if (bad >= 0) {
-      throw new InputError(
-        `data ${name}: sample ${bad} has label ${targets.classNames[targets.labels[bad] ?? 0]}, number ${(targets.labels[bad] ?? 0) + 1} of ${targets.classNames.length} classes, but output ${output} has ${classes}`,
-      );
-    }
-    return;
-  }
-  if (targets.kind !== "numbers") {
-    throw new InputError(`data ${name}: its targets are classes; mean-squared-error needs numbers`);
-  }
-  const perSample = elementCount(targets.shape);
-  if (perSample !== elementCount(outputShape)) {
-    throw new InputError(
-      `data ${name}: a target has ${perSample} numbers, but output ${output} has ${elementCount(outputShape)} a sample`,
-    );
-  }
+  return sizes;
 }

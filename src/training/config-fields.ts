@@ -54,7 +54,24 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
     allowed: "a list of { pass, sites, options }",
     valid: (value) => Array.isArray(value) && value.every(isPassStep),
   },
-  loss: choice("cross-entropy", "mean-squared-error"),
+  loss: choice(
+    "cross-entropy",
+    "binary-cross-entropy",
+    "mean-squared-error",
+    "mean-absolute-error",
+    "huber",
+    "kl-divergence",
+  ),
+  lossOptions: "group",
+  "lossOptions.labelSmoothing": BELOW_ONE,
+  "lossOptions.classWeights": {
+    allowed: '"none", "balanced" or a list of numbers above 0',
+    valid: (value) =>
+      value === "none" ||
+      value === "balanced" ||
+      (Array.isArray(value) && value.length > 0 && value.every((weight) => POSITIVE.valid(weight))),
+  },
+  "lossOptions.huberDelta": POSITIVE,
   batchSize: whole(1, 2 ** 20),
   maxEpochs: whole(1, MOST_STEPS),
   optimizer: "group",

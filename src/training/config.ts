@@ -3,6 +3,7 @@ import { InputError } from "../graph/input-error.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../protocol/default-training-config.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { CONFIG_FIELDS } from "./config-fields.ts";
+import { LOSSES } from "./losses/table.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -61,9 +62,27 @@ export function checkConfig(config: TrainingConfig, file?: string): void {
       file,
     );
   }
-  if (loss === "mean-squared-error" && earlyStopping.monitor === "validationAccuracy") {
+  if (!LOSSES[loss].accuracy && earlyStopping.monitor === "validationAccuracy") {
     throw new InputError(
-      'earlyStopping.monitor: "validationAccuracy" does not exist with loss "mean-squared-error"; "validationLoss" does',
+      `earlyStopping.monitor: "validationAccuracy" does not exist with loss "${loss}"; "validationLoss" does`,
+      file,
+    );
+  }
+  checkLossOptions(config, file);
+}
+
+/** @throws InputError for an option that the loss would not notice. */
+function checkLossOptions({ loss, lossOptions }: TrainingConfig, file: string | undefined): void {
+  const { labelSmoothing, classWeights } = lossOptions;
+  if (labelSmoothing > 0 && loss !== "cross-entropy" && loss !== "binary-cross-entropy") {
+    throw new InputError(
+      `lossOptions.labelSmoothing: ${labelSmoothing} has no meaning with loss "${loss}"; 0 does`,
+      file,
+    );
+  }
+  if (classWeights !== "none" && loss !== "cross-entropy") {
+    throw new InputError(
+      `lossOptions.classWeights: has no meaning with loss "${loss}"; "none" does`,
       file,
     );
   }

@@ -8,7 +8,8 @@ import { elementCount, type Tensor } from "../graph/tensor.ts";
 import type { Runtime, RuntimeTensor, Session } from "../runtime/runtime.ts";
 import { inferencePart, withInputShape } from "./forward-part.ts";
 import { LossMeter } from "./loss-meter.ts";
-import type { LossKind } from "./losses.ts";
+import type { LossSettings } from "./losses/loss.ts";
+import type { LossKind } from "./losses/table.ts";
 import { trainingSession } from "./step-session.ts";
 
 export interface EvaluationOptions {
@@ -18,6 +19,7 @@ export interface EvaluationOptions {
   readonly inputShape: readonly number[];
   readonly lossValue: string;
   readonly loss: LossKind;
+  readonly lossSettings: LossSettings;
   /** Parameters and running statistics, which are fed with each run. */
   readonly fed: readonly string[];
   readonly watched: readonly string[];
@@ -59,7 +61,7 @@ export class Evaluator {
   /** Mean loss and accuracy over the given rows. */
   async evaluate(dataset: Dataset, rows: Int32Array, weights: Weights): Promise<Evaluation> {
     const batch = this.#batchFor(dataset);
-    const meter = new LossMeter(this.#options.loss);
+    const meter = new LossMeter(this.#options.loss, this.#options.lossSettings);
     for (let start = 0; start < rows.length; start += batch.size) {
       const filled = fillBatch(batch, dataset, rows, start);
       const output = (await this.#run(batch, weights, [this.#options.lossValue])).get(

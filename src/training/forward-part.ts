@@ -7,6 +7,7 @@ import { changeNode } from "../graph/edit.ts";
 import { type Graph, type Node, requiredInputs, type ValueInfo } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
+import { LOSSES, type LossKind } from "./losses/table.ts";
 
 /** The one input that samples are fed to. */
 export interface SampleInput {
@@ -60,16 +61,16 @@ export function withInputShape(graph: Graph, input: string, shape: readonly numb
 }
 
 /**
- * The value that the loss is taken of: the first output, behind Identity nodes; for cross-entropy
- * the logits, where the model goes on to a Softmax or LogSoftmax over classes. Their gradient
- * through log ∘ softmax would lose its digits where a probability rounds to 0.
+ * The value that the loss is taken of: the first output, behind Identity nodes; the logits, where
+ * the model ends in the Softmax or LogSoftmax over classes, or the Sigmoid, of the loss's own formula.
+ * Their gradient through log ∘ softmax would lose its digits where a probability rounds to 0.
  */
-export function lossValue(graph: Graph, loss: "cross-entropy" | "mean-squared-error"): string {
+export function lossValue(graph: Graph, loss: LossKind): string {
   const output = graph.outputs[0]?.name;
   if (output === undefined) throw new InputError("the model has no output");
   const producer = producerBehindIdentity(graph, output);
-  const softmax = producer?.opType === "Softmax" || producer?.opType === "LogSoftmax";
-  if (loss !== "cross-entropy" || producer === undefined || !softmax) return output;
+  if (producer === undefined || !LOSSES[loss].absorbs.includes(producer.opType)) return output;
+  if (producer.opType === "Sigmoid") return producer.input[0] ?? output;
   const axis = intAttribute(producer, "axis", -1);
   return axis === 1 || axis === -1 ? (producer.input[0] ?? output) : output;
 }

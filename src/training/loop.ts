@@ -12,12 +12,14 @@ import {
 } from "./early-stopping.ts";
 import type { Evaluation, Evaluator, Weights } from "./evaluate.ts";
 import { LossMeter } from "./loss-meter.ts";
+import type { LossSettings } from "./losses/loss.ts";
 import type { StepSession } from "./step-session.ts";
 import { divergenceFactor } from "./variational-divergence.ts";
 import { percentiles, type WatchedValues } from "./watched-values.ts";
 
 export interface LoopOptions {
   readonly config: TrainingConfig;
+  readonly lossSettings: LossSettings;
   readonly dataset: Dataset;
   readonly split: Split;
   readonly batch: Batch;
@@ -113,7 +115,7 @@ export class TrainingLoop {
   async #steps(epoch: number): Promise<TrainedEpoch | "cancelled" | "diverged"> {
     const { config, dataset, batch, step, onEvent } = this.#options;
     const rows = this.#options.epochRows(epoch);
-    const meter = new LossMeter(config.loss);
+    const meter = new LossMeter(config.loss, this.#options.lossSettings);
     const factor = divergenceFactor(config.variationalDropout, epoch, rows.length);
     let divergence: number | undefined;
     for (let index = 0; index < this.#stepsPerEpoch; index++) {

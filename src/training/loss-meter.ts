@@ -1,58 +1,47 @@
 import type { Batch } from "../data/batches.ts";
 import type { Evaluation } from "./evaluate.ts";
-import type { LossKind } from "./losses.ts";
+import type { LossSettings, RowTarget } from "./losses/loss.ts";
+import { LOSSES, type LossKind } from "./losses/table.ts";
 
-/** Adds up loss and right answers over batches, in float64, as losses.ts defines them. */
+/**
+ * Adds up loss and right answers over batches, in float64. The formula is the one that training
+ * minimizes, class weights included, but without label smoothing: what an epoch tells of training,
+ * validation and test can be compared, also between runs that smooth differently.
+ */
 export class LossMeter {
   readonly #loss: LossKind;
-  #lossSum = 0;
-  #terms = 0;
+  readonly #settings: LossSettings;
+  #sum = 0;
+  #weight = 0;
   #right = 0;
-  #rows = 0;
+  #answers = 0;
 
-  constructor(loss: LossKind) {
+  constructor(loss: LossKind, settings: LossSettings) {
     this.#loss = loss;
+    this.#settings = settings;
   }
 
   /** @param filled rows of the batch that count; the rest are repetitions. */
   add(output: Float32Array, batch: Batch, filled: number): void {
     const width = output.length / batch.size;
-    this.#rows += filled;
-    if (this.#loss === "mean-squared-error") {
-      for (let index = 0; index < filled * width; index++) {
-        this.#lossSum += ((output[index] as number) - (batch.values[index] as number)) ** 2;
-      }
-      this.#terms += filled * width;
-      return;
-    }
     for (let row = 0; row < filled; row++) {
-      const logits = output.subarray(row * width, (row + 1) * width);
-      const label = Number(batch.labels[row]);
-      this.#lossSum += crossEntropy(logits, label);
-      if (largest(logits) === label) this.#right++;
+      const values = output.subarray(row * width, (row + 1) * width);
+      const measured = LOSSES[this.#loss].measure(values, rowTarget(batch, row), this.#settings);
+      this.#sum += measured.sum;
+      this.#weight += measured.weight;
+      this.#right += measured.right;
+      this.#answers += measured.answers;
     }
-    this.#terms += filled;
   }
 
   result(): Evaluation {
-    const accuracy = this.#loss === "cross-entropy" ? this.#right / this.#rows : undefined;
-    return { loss: this.#lossSum / this.#terms, accuracy };
+    const accuracy = LOSSES[this.#loss].accuracy ? this.#right / this.#answers : undefined;
+    return { loss: this.#sum / this.#weight, accuracy };
   }
 }
 
-/** −log softmax(z)[label] = log Σ exp(z − max) + max − z[label]. */
-function crossEntropy(logits: Float32Array, label: number): number {
-  const max = logits[largest(logits)] as number;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - max);
-  return Math.log(sum) + max - (logits[label] as number);
-}
-
-/** Index of the largest number, the first of equals. */
-function largest(values: Float32Array): number {
-  let best = 0;
-  for (let index = 1; index < values.length; index++) {
-    if ((values[index] as number) > (values[best] as number)) best = index;
-  }
-  return best;
+function rowTarget(batch: Batch, row: number): RowTarget {
+  if (batch.labels.length > 0) return { kind: "classes", label: Number(batch.labels[row]) };
+  const width = batch.values.length / batch.size;
+  return { kind: "numbers", values: batch.values.subarray(row * width, (row + 1) * width) };
 }

@@ -7,7 +7,9 @@ import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
-import { LOSSES } from "./losses.ts";
+import type { LossSettings } from "./losses/loss.ts";
+import { unweightedSettings } from "./losses/settings.ts";
+import { LOSSES } from "./losses/table.ts";
 import { addProjection, type NormLimit } from "./max-norm.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
 import { addDivergence } from "./variational-divergence.ts";
@@ -20,6 +22,8 @@ export interface StepOptions {
   readonly inputShape: readonly number[];
   /** The value the loss is taken of. */
   readonly lossValue: string;
+  /** Without class weights, and with the loss's usual targets, when left out. */
+  readonly lossSettings?: LossSettings;
   readonly parameters: readonly string[];
   /** The values under the L1 and L2 penalties: weights as their layers read them. */
   readonly penalized: ReadonlySet<string>;
@@ -29,7 +33,7 @@ export interface StepOptions {
   readonly noise: ReadonlySet<string>;
   readonly config: Pick<
     TrainingConfig,
-    "loss" | "optimizer" | "l1" | "l2" | "maxNorm" | "batchNorm" | "seed"
+    "loss" | "lossOptions" | "optimizer" | "l1" | "l2" | "maxNorm" | "batchNorm" | "seed"
   >;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
@@ -82,8 +86,11 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const output = trace.value(options.lossValue);
   const outputShape = staticShape(trace, options.lossValue);
   const target = builder.freshName("target");
-  const targetShape = config.loss === "cross-entropy" ? outputShape.slice(0, 1) : outputShape;
-  const addedLoss = LOSSES[config.loss](builder, { output, shape: outputShape, target });
+  const loss = LOSSES[config.loss];
+  const settings = options.lossSettings ?? unweightedSettings(config, loss.targetKind ?? "numbers");
+  const labels = settings.targets === "classes";
+  const targetShape = labels ? outputShape.slice(0, 1) : outputShape;
+  const addedLoss = loss.add(builder, { output, shape: outputShape, target, settings });
   const seeds = new Map([[options.lossValue, addedLoss.gradient]]);
   for (const weight of options.penalized) {
     const penalty = addPenaltyGradient(builder, config, trace.value(weight));
@@ -96,7 +103,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const states = addStates(builder, trace, graph);
   const state = [...updated, ...states];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
-  const targetType = config.loss === "cross-entropy" ? DataType.INT64 : DataType.FLOAT;
+  const targetType = labels ? DataType.INT64 : DataType.FLOAT;
   const draws = builder.nodes.some((node) => node.input.includes(step));
   const inputs = [
     makeValueInfo(input, DataType.FLOAT, options.inputShape),

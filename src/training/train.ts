@@ -13,7 +13,7 @@ import { checkConfig } from "./config.ts";
 import { Evaluator, type Weights } from "./evaluate.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
-import { targetKind } from "./losses.ts";
+import { LOSSES } from "./losses/table.ts";
 import { initialValues } from "./parameters.ts";
 import { RunFolder } from "./run-folder.ts";
 import { runNotes } from "./run-notes.ts";
@@ -68,7 +68,7 @@ const SAVING_INTERVAL = 5000;
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, runtime } = options;
   checkConfig(config);
-  const data = await openDataset(config.data, targetKind(config.loss));
+  const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
   const plan = planTraining(options.graph, data, config);
   const stepGraph = buildStepGraph(stepOptions(plan, config));
   const fresh = config.weights === "fresh" && !options.prepared;
@@ -150,6 +150,7 @@ async function runInFolder(
     let saved = Number.NEGATIVE_INFINITY;
     const loop = new TrainingLoop({
       config,
+      lossSettings: plan.lossSettings,
       dataset,
       split,
       step,

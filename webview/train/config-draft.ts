@@ -1,12 +1,8 @@
 import type { TrainingConfig } from "../../src/protocol/training.ts";
-import {
-  type Draft,
-  FIELD_IDS,
-  type Field,
-  type FieldId,
-  fieldOf,
-  isShown,
-} from "./setup-fields.ts";
+import type { Field } from "./field.ts";
+import { lossConfig, lossDraft, weightsError } from "./loss-draft.ts";
+import { hasAccuracy } from "./loss-fields.ts";
+import { type Draft, FIELD_IDS, type FieldId, fieldOf, isShown } from "./setup-fields.ts";
 
 /** From a configuration to the form's texts, and back with a sentence for each wrong one. */
 
@@ -25,7 +21,7 @@ export function draftOf(config: TrainingConfig): Draft {
     split: [split.train, split.validation, split.test].map(percent).join(" / "),
     seed: String(config.seed),
     weights: config.weights,
-    loss: config.loss,
+    ...lossDraft(config),
     batchSize: String(config.batchSize),
     maxEpochs: String(config.maxEpochs),
     optimizer: optimizer.kind,
@@ -71,10 +67,10 @@ export function checkDraft(draft: Draft, base: TrainingConfig): Checked {
   }
   if (
     draft.monitor === "validationAccuracy" &&
-    draft.loss !== "cross-entropy" &&
+    !hasAccuracy(draft.loss) &&
     isShown("monitor", draft)
   ) {
-    errors.monitor = "Squared error has no accuracy; watch the loss.";
+    errors.monitor = "This loss has no accuracy; watch the loss.";
   }
   if (Object.keys(errors).length > 0) return { ok: false, errors };
   const known = draftOf(base);
@@ -97,6 +93,8 @@ function fieldError(field: Field, text: string): string | undefined {
       return trimmed === "" ? "Choose a data set, or write digits." : undefined;
     case "text":
       return trimmed === "" ? "Write auto, or names between commas." : undefined;
+    case "weights":
+      return weightsError(trimmed);
     case "split":
       return splitError(trimmed);
     case "optional":
@@ -159,7 +157,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     seed: Number(draft.seed),
     weights: draft.weights as TrainingConfig["weights"],
     passes,
-    loss: draft.loss as TrainingConfig["loss"],
+    ...lossConfig(draft),
     batchSize: Number(draft.batchSize),
     maxEpochs: Number(draft.maxEpochs),
     optimizer: {

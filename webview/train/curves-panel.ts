@@ -6,6 +6,7 @@ import "../charts/line-chart.ts";
 import type { LineModel } from "../charts/model.ts";
 import { accuracyCurves, lossCurves } from "../charts/run-curves.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
+import { hasAccuracy } from "./loss-fields.ts";
 import type { RunState } from "./run-state.ts";
 
 export interface CurveLook {
@@ -64,7 +65,8 @@ export class CurvesPanel extends LitElement {
     const empty = running
       ? "The first point comes after the first epoch."
       : "Start a run to see its curve.";
-    const regression = running && this.run.start?.classes === undefined;
+    const start = this.run.start;
+    const regression = start !== undefined && !hasAccuracy(start.config.loss);
     return html`<normlens-line-chart
         class="panel"
         .model=${this.loss}
@@ -95,7 +97,7 @@ export class CurvesPanel extends LitElement {
         class="panel"
         .model=${this.accuracy}
         .hoverLink=${this.hoverLink}
-        empty=${regression ? "Squared error has no accuracy." : empty}
+        empty=${regression ? "This loss has no accuracy." : empty}
       ></normlens-line-chart>`;
   }
 

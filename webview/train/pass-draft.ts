@@ -5,7 +5,7 @@ import {
   optionMistake,
 } from "../../src/protocol/technique-options.ts";
 import type { PassStep } from "../../src/protocol/training.ts";
-import type { Field } from "./setup-fields.ts";
+import type { Field } from "./field.ts";
 
 /** The passes before training as the form holds them: texts, right or wrong. */
 export interface PassDraft {

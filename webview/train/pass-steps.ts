@@ -14,7 +14,7 @@ import {
 } from "./pass-draft.ts";
 import type { FieldChange } from "./setup-field.ts";
 import "./setup-field.ts";
-import type { Field } from "./setup-fields.ts";
+import type { Field } from "./field.ts";
 
 const PLACES: Field = {
   section: "before",

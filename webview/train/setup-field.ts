@@ -8,7 +8,7 @@ import "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import type { VscodeSingleSelect } from "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import type { VscodeTextfield } from "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import { sharedStyles } from "../theme/shared-styles.ts";
-import type { Field } from "./setup-fields.ts";
+import type { Field } from "./field.ts";
 
 export interface FieldChange {
   /** The field's id in its form. */

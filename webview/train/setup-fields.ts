@@ -1,41 +1,15 @@
+import type { Field, Texts } from "./field.ts";
+import { LEARNING_FIELDS } from "./learning-fields.ts";
+import { LOSS_FIELDS } from "./loss-fields.ts";
+
 /** The form as data: one entry a field, in the order shown. */
-
-export const SECTIONS = [
-  { id: "data", title: "Data" },
-  { id: "before", title: "Before training" },
-  { id: "training", title: "Training" },
-  { id: "optimizer", title: "Optimizer" },
-  { id: "regularization", title: "Regularization" },
-  { id: "earlyStopping", title: "Early stopping" },
-  { id: "watching", title: "Statistics" },
-] as const;
-
-export type SectionId = (typeof SECTIONS)[number]["id"];
 
 /** What the form holds: the text of every field, right or wrong; "true" and "false" for a box. */
 export type Draft = Readonly<Record<FieldId, string>>;
 
 export type FieldId = keyof typeof FIELDS;
 
-export interface Field {
-  readonly section: SectionId;
-  readonly label: string;
-  readonly help: string;
-  readonly kind: "number" | "integer" | "optional" | "select" | "box" | "data" | "split" | "text";
-  readonly options?: readonly (readonly [value: string, label: string])[];
-  /** Bounds of a number; an open one is itself not allowed. */
-  readonly min?: number;
-  readonly max?: number;
-  readonly openMin?: boolean;
-  readonly openMax?: boolean;
-  /** Fields that mean nothing with the other choices are not shown and not checked. */
-  readonly shown?: (draft: Readonly<Record<string, string>>) => boolean;
-}
-
-const sgd = (draft: Readonly<Record<string, string>>) => draft.optimizer === "sgd";
-const adam = (draft: Readonly<Record<string, string>>) => draft.optimizer !== "sgd";
-const adamw = (draft: Readonly<Record<string, string>>) => draft.optimizer === "adamw";
-const stopping = (draft: Readonly<Record<string, string>>) => draft.earlyStopping === "true";
+const stopping = (draft: Texts) => draft.earlyStopping === "true";
 
 export const FIELDS = {
   data: {
@@ -67,16 +41,7 @@ export const FIELDS = {
     ],
     help: "New random weights, or those in the file.",
   },
-  loss: {
-    section: "training",
-    label: "Loss",
-    kind: "select",
-    options: [
-      ["cross-entropy", "Cross-entropy"],
-      ["mean-squared-error", "Mean squared error"],
-    ],
-    help: "Cross-entropy for classes, squared error for numbers.",
-  },
+  ...LOSS_FIELDS,
   batchSize: {
     section: "training",
     label: "Batch size",
@@ -91,72 +56,7 @@ export const FIELDS = {
     min: 1,
     help: "Early stopping may end sooner.",
   },
-  optimizer: {
-    section: "optimizer",
-    label: "Optimizer",
-    kind: "select",
-    options: [
-      ["adam", "Adam"],
-      ["adamw", "AdamW"],
-      ["sgd", "SGD"],
-    ],
-    help: "How a gradient becomes a step.",
-  },
-  learningRate: {
-    section: "optimizer",
-    label: "Learning rate",
-    kind: "number",
-    min: 0,
-    openMin: true,
-    help: "Size of a step; divide by 10 when the loss explodes.",
-  },
-  momentum: {
-    section: "optimizer",
-    label: "Momentum",
-    kind: "number",
-    min: 0,
-    max: 1,
-    openMax: true,
-    shown: sgd,
-    help: "Share of the last step carried on.",
-  },
-  beta1: {
-    section: "optimizer",
-    label: "Beta 1",
-    kind: "number",
-    min: 0,
-    max: 1,
-    openMax: true,
-    shown: adam,
-    help: "Memory of the mean gradient.",
-  },
-  beta2: {
-    section: "optimizer",
-    label: "Beta 2",
-    kind: "number",
-    min: 0,
-    max: 1,
-    openMax: true,
-    shown: adam,
-    help: "Memory of the squared gradient.",
-  },
-  epsilon: {
-    section: "optimizer",
-    label: "Epsilon",
-    kind: "number",
-    min: 0,
-    openMin: true,
-    shown: adam,
-    help: "Keeps the division finite.",
-  },
-  weightDecay: {
-    section: "optimizer",
-    label: "Weight decay",
-    kind: "number",
-    min: 0,
-    shown: adamw,
-    help: "Decoupled: w ← w − rate · decay · w.",
-  },
+  ...LEARNING_FIELDS,
   l2: {
     section: "regularization",
     label: "L2",

@@ -8,14 +8,8 @@ import type { DraftErrors } from "./config-draft.ts";
 import type { PassDraft, PassErrors } from "./pass-draft.ts";
 import "./pass-steps.ts";
 import "./setup-field.ts";
-import {
-  type Draft,
-  FIELD_IDS,
-  fieldOf,
-  isShown,
-  SECTIONS,
-  type SectionId,
-} from "./setup-fields.ts";
+import { SECTIONS, type SectionId } from "./field.ts";
+import { type Draft, FIELD_IDS, fieldOf, isShown } from "./setup-fields.ts";
 
 /** All options of a run in sections that open and close. Fires `sections` when one does, and `steps`. */
 @customElement("normlens-setup-form")

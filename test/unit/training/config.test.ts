@@ -39,7 +39,22 @@ describe("a configuration", () => {
     [{ batchSize: 0 }, "batchSize: 0 is not allowed; a whole number from 1 to 1048576 is"],
     [{ batchSize: "8" }, 'batchSize: "8" is not allowed'],
     [{ seed: Number.NaN }, "seed: NaN is not allowed; a whole number from 0 to 4294967295 is"],
-    [{ loss: "hinge" }, 'loss: "hinge" is not allowed; "cross-entropy" or "mean-squared-error" is'],
+    [
+      { loss: "hinge" },
+      'loss: "hinge" is not allowed; "cross-entropy" or "binary-cross-entropy" or',
+    ],
+    [
+      { loss: "huber", lossOptions: { labelSmoothing: 0.1 } },
+      'lossOptions.labelSmoothing: 0.1 has no meaning with loss "huber"; 0 does',
+    ],
+    [
+      { loss: "kl-divergence", lossOptions: { classWeights: "balanced" } },
+      'lossOptions.classWeights: has no meaning with loss "kl-divergence"; "none" does',
+    ],
+    [
+      { lossOptions: { classWeights: [1, 0] } },
+      'lossOptions.classWeights: [1,0] is not allowed; "none", "balanced" or a list of numbers above 0 is',
+    ],
     [{ optimizer: { learningRate: -1 } }, "optimizer.learningRate: -1 is not allowed"],
     [{ optimizer: "adam" }, 'optimizer: "adam" is not an object with fields'],
     [{ optimizer: { lr: 1 } }, "optimizer.lr: no such field; there are optimizer.kind, "],

@@ -24,6 +24,7 @@ test("every option comes back", () => {
       stoppingThreshold: 0.99,
     },
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
+    lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
     l1: 0.01,
     maxNorm: { limit: 3 },
     variationalDropout: { klWeight: 0.5, warmUpEpochs: 4 },
@@ -44,10 +45,12 @@ describe("a wrong value is told at its field", () => {
     [{ split: "60/20" }, "Three percentages, for example 60 / 20 / 20."],
     [{ split: "60/20/30" }, "Adds up to 110, not 100."],
     [{ split: "100/0/0" }, "Validation needs a share: early stopping and the curves use it."],
+    [{ classWeights: "1, -2" }, "Write none, balanced, or numbers above 0 between commas."],
+    [{ labelSmoothing: "1" }, "Must be smaller than 1."],
     [{ data: " " }, "Choose a data set, or write digits."],
     [
       { loss: "mean-squared-error", monitor: "validationAccuracy" },
-      "Squared error has no accuracy; watch the loss.",
+      "This loss has no accuracy; watch the loss.",
     ],
   ] as const)("%o", (part, sentence) => {
     const checked = check(part);
