@@ -1,8 +1,8 @@
 import { floatAttribute, stringAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { clipRule } from "./clip.ts";
-import { asFloat, multiply, scale } from "./emit.ts";
-import type { GradientRule, OperatorRule } from "./operator.ts";
+import { addNode, asFloat, multiply, scale } from "./emit.ts";
+import type { GradientRule, OperatorRule, TrainingForwardRule } from "./operator.ts";
 import { likeInput } from "./shape-rules.ts";
 import { type UnaryDerivative, unaryRule } from "./unary.ts";
 
@@ -83,6 +83,25 @@ function hardSwishDerivative({ builder, x }: UnaryDerivative): string {
   return builder.add("Add", [multiply(builder, inside, affine(builder, x, 1 / 3, 0.5)), above]);
 }
 
+/** y = x·σ(αx), of an operator set newer than the step's and therefore written out. */
+const swishForward: TrainingForwardRule = (context) => {
+  const { builder, inputs, outputs } = context;
+  const alpha = floatAttribute(context.node, "alpha", 1);
+  const gate = sigmoidOf(builder, scale(builder, inputs[0] ?? "", alpha));
+  context.save("gate", gate);
+  addNode(builder, "Mul", [inputs[0] ?? "", gate], outputs);
+};
+
+/** With s = σ(αx): s + α·y·(1 − s). */
+const swishGradient: GradientRule = (context, [gradient]) => {
+  if (gradient === undefined) return [];
+  const { builder } = context;
+  const gate = context.saved("gate");
+  const alpha = floatAttribute(context.node, "alpha", 1);
+  const bend = multiply(builder, context.outputs[0] ?? "", affine(builder, gate, -alpha, alpha));
+  return [multiply(builder, gradient, builder.add("Add", [gate, bend]))];
+};
+
 /** slope·x below 0, with the slope a parameter that broadcasts to x. */
 const preluGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
@@ -137,5 +156,17 @@ export const activationRules: readonly OperatorRule[] = [
   }),
   unaryRule("Gelu", geluDerivative),
   unaryRule("Mish", mishDerivative),
+  {
+    opType: "Swish",
+    inferShapes: likeInput(),
+    trainingForward: swishForward,
+    gradient: swishGradient,
+  },
+  // x − bias above lambd, x + bias below −lambd, 0 between.
+  unaryRule("Shrink", ({ builder, node, x }) => {
+    const size = builder.add("Abs", [x]);
+    const limit = builder.scalar(floatAttribute(node, "lambd", 0.5));
+    return asFloat(builder, builder.add("Greater", [size, limit]));
+  }),
   clipRule,
 ];

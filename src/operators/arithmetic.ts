@@ -94,6 +94,18 @@ const powGradient: GradientRule = (context, [gradient]) => {
   ];
 };
 
+/** y = a − q·b with a whole q = (a − y)/b, which is constant between its jumps. */
+const moduloGradient: GradientRule = (context, [gradient]) => {
+  if (gradient === undefined) return [];
+  const { builder, inputs, outputs } = context;
+  const [a = "", b = ""] = inputs;
+  const negativeQuotient = () => builder.add("Div", [builder.add("Sub", [outputs[0] ?? "", a]), b]);
+  return [
+    context.needs(0) ? gradient : undefined,
+    context.needs(1) ? multiply(builder, gradient, negativeQuotient()) : undefined,
+  ];
+};
+
 /** Min and Max of any number of inputs: the ones that attain it share the gradient evenly. */
 const extremumGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
@@ -160,7 +172,12 @@ export const arithmeticRules: readonly OperatorRule[] = [
   },
   { opType: "Sum", inferShapes: broadcastRule(), gradient: sumGradient },
   { opType: "Mean", inferShapes: broadcastRule(), gradient: sumGradient },
-  { opType: "Mod", inferShapes: broadcastRule(), inferElements: moduloElements },
+  {
+    opType: "Mod",
+    inferShapes: broadcastRule(),
+    inferElements: moduloElements,
+    gradient: moduloGradient,
+  },
   ...["BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"].map((opType) => ({
     opType,
     inferShapes: broadcastRule(),
@@ -171,10 +188,6 @@ export const arithmeticRules: readonly OperatorRule[] = [
   unaryRule("Log", ({ builder, x }) => builder.add("Reciprocal", [x])),
   unaryRule("Sqrt", ({ builder, y }) => builder.add("Div", [builder.scalar(0.5), y])),
   unaryRule("Reciprocal", ({ builder, y }) => negate(builder, multiply(builder, y, y))),
-  unaryRule("Sin", ({ builder, x }) => builder.add("Cos", [x])),
-  unaryRule("Cos", ({ builder, x }) => negate(builder, builder.add("Sin", [x]))),
-  ...["Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "BitwiseNot"].map(
-    (opType) => unaryRule(opType),
-  ),
+  unaryRule("BitwiseNot"),
   ...["Floor", "Ceil", "Round", "Sign"].map(flatRule),
 ];

@@ -130,8 +130,53 @@ export function padWithZeros(
   return builder.add("Pad", [value, builder.ints([...begin, ...end])]);
 }
 
+export function expand(builder: GraphBuilder, value: string, shape: readonly number[]): string {
+  return builder.add("Expand", [value, builder.ints(shape)]);
+}
+
 export function zeros(builder: GraphBuilder, shape: readonly number[]): string {
-  return builder.add("Expand", [builder.scalar(0), builder.ints(shape)]);
+  return expand(builder, builder.scalar(0), shape);
+}
+
+/**
+ * Zeros of a shape with the updates added at their positions along an axis. Not ScatterND: its
+ * addition is a data race on the CPU when positions repeat; this one adds in a fixed order.
+ */
+export function scatterSum(
+  builder: GraphBuilder,
+  shape: readonly number[],
+  axis: number,
+  positions: string,
+  updates: string,
+): string {
+  return builder.add("ScatterElements", [zeros(builder, shape), positions, updates], {
+    attributes: { axis: { int: axis }, reduction: { string: "add" } },
+  });
+}
+
+/**
+ * M·X along one axis of X, with M of shape (to, from) and from = shape[axis].
+ *
+ * @returns the product, whose axis has the size `to`.
+ */
+export function multiplyAlong(
+  builder: GraphBuilder,
+  value: string,
+  shape: readonly number[],
+  axis: number,
+  matrix: string,
+  to: number,
+): string {
+  const from = shape[axis] ?? 1;
+  const before = elementCount(shape.slice(0, axis));
+  const after = elementCount(shape.slice(axis + 1));
+  const rows = () => reshape(builder, value, [before, from]);
+  const product =
+    after === 1
+      ? builder.add("Gemm", [rows(), matrix], { attributes: { transB: { int: 1 } } })
+      : builder.add("MatMul", [matrix, reshape(builder, value, [before, from, after])]);
+  const result = shape.map((size, position) => (position === axis ? to : size));
+  return reshape(builder, product, result);
 }
 
 /**

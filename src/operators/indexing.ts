@@ -1,7 +1,8 @@
 import { intAttribute } from "../graph/attributes.ts";
 import { DataType } from "../graph/data-type.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { reshape, zeros } from "./emit.ts";
+import { asFloat, multiply, reshape, scatterSum, sumOver } from "./emit.ts";
+import { flatPositions } from "./flat-positions.ts";
 import {
   type ElementRule,
   type GradientRule,
@@ -9,8 +10,8 @@ import {
   type ShapeRule,
   UNKNOWN_SIZE,
 } from "./operator.ts";
-import { positiveAxis } from "./shape-algebra.ts";
-import { likeInput, withShape } from "./shape-rules.ts";
+import { positiveAxis, rangeOf } from "./shape-algebra.ts";
+import { withShape } from "./shape-rules.ts";
 
 const gatherShape: ShapeRule = (context) => {
   const [data, indices] = [context.input(0), context.input(1)];
@@ -29,10 +30,7 @@ const gatherElements: ElementRule = (context) => {
   return taken.every((value) => value !== undefined) ? taken : undefined;
 };
 
-/**
- * Rows that were taken several times (words of a sentence) sum their gradients. ScatterElements
- * adds them in a fixed order; ScatterND would race.
- */
+/** Rows that were taken several times (words of a sentence) sum their gradients. */
 const gatherGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
   const { builder, inputs } = context;
@@ -47,11 +45,26 @@ const gatherGradient: GradientRule = (context, [gradient]) => {
   const column = reshape(builder, inputs[1] ?? "", [1, count, 1]);
   const positions = builder.add("Expand", [column, builder.ints([before, count, after])]);
   const updates = reshape(builder, gradient, [before, count, after]);
-  const sum = builder.add(
-    "ScatterElements",
-    [zeros(builder, [before, size, after]), positions, updates],
-    { attributes: { axis: { int: 1 }, reduction: { string: "add" } } },
-  );
+  const sum = scatterSum(builder, [before, size, after], 1, positions, updates);
+  return [reshape(builder, sum, data)];
+};
+
+/** The elements that were taken, along the axis; some perhaps several times. */
+const gatherElementsGradient: GradientRule = (context, [gradient]) => {
+  if (gradient === undefined) return [];
+  const data = context.inputShape(0);
+  const axis = positiveAxis(intAttribute(context.node, "axis", 0), data.length);
+  return [scatterSum(context.builder, data, axis, context.inputs[1] ?? "", gradient)];
+};
+
+const gatherNdGradient: GradientRule = (context, [gradient]) => {
+  if (gradient === undefined) return [];
+  const { builder, inputs } = context;
+  const [data, indices] = [context.inputShape(0), context.inputShape(1)];
+  const batch = intAttribute(context.node, "batch_dims", 0);
+  const positions = flatPositions(builder, inputs[1] ?? "", indices, data, batch);
+  const updates = reshape(builder, gradient, [elementCount(context.outputShape(0))]);
+  const sum = scatterSum(builder, [elementCount(data)], 0, positions, updates);
   return [reshape(builder, sum, data)];
 };
 
@@ -78,6 +91,21 @@ const oneHotShape: ShapeRule = (context) => {
   return [withShape(values, shape)];
 };
 
+/** The two values, off and on, get the gradient of the places that hold them. */
+const oneHotGradient: GradientRule = (context, [gradient]) => {
+  if (gradient === undefined) return [];
+  const { builder, inputs } = context;
+  const rank = context.outputShape(0).length;
+  const axis = { int: intAttribute(context.node, "axis", -1) };
+  const truth = [inputs[0] ?? "", inputs[1] ?? "", builder.ints([0, 1])];
+  const on = asFloat(builder, builder.add("OneHot", truth, { attributes: { axis } }));
+  const off = builder.add("Sub", [builder.scalar(1), on]);
+  const sums = [off, on].map((mask) =>
+    reshape(builder, sumOver(builder, multiply(builder, gradient, mask), rangeOf(rank)), [1]),
+  );
+  return [undefined, undefined, builder.add("Concat", sums, { attributes: { axis: { int: 0 } } })];
+};
+
 const nonZeroShape: ShapeRule = (context) => {
   const rank = context.input(0)?.shape.length;
   return rank === undefined ? [] : [{ dataType: DataType.INT64, shape: [rank, UNKNOWN_SIZE] }];
@@ -90,11 +118,8 @@ export const indexingRules: readonly OperatorRule[] = [
     inferElements: gatherElements,
     gradient: gatherGradient,
   },
-  { opType: "GatherElements", inferShapes: likeIndices },
-  { opType: "GatherND", inferShapes: gatherNdShape },
-  ...["Scatter", "ScatterElements", "ScatterND", "Trilu", "CumSum", "ReverseSequence"].map(
-    (opType) => ({ opType, inferShapes: likeInput() }),
-  ),
-  { opType: "OneHot", inferShapes: oneHotShape },
+  { opType: "GatherElements", inferShapes: likeIndices, gradient: gatherElementsGradient },
+  { opType: "GatherND", inferShapes: gatherNdShape, gradient: gatherNdGradient },
+  { opType: "OneHot", inferShapes: oneHotShape, gradient: oneHotGradient },
   { opType: "NonZero", inferShapes: nonZeroShape },
 ];

@@ -1,28 +1,9 @@
 import { floatAttribute, intAttribute } from "../graph/attributes.ts";
-import type { GraphBuilder } from "../graph/builder.ts";
-import { copyNode, meanOver, multiply, reshape, sumOver } from "./emit.ts";
+import { copyNode, multiply, reshape, sumOver } from "./emit.ts";
 import type { GradientRule, OperatorRule, ShapeRule, TrainingForwardRule } from "./operator.ts";
+import { normalize, throughNormalization } from "./sample-normalization.ts";
 import { positiveAxis, rangeOf } from "./shape-algebra.ts";
 import { likeInput } from "./shape-rules.ts";
-
-/**
- * Normalizations within one sample. With x̂ = (x − μ)·inv over some axes and h = ∂L/∂x̂:
- *
- *   ∂L/∂x = inv·(h − mean(h) − x̂·mean(h·x̂))
- */
-function throughNormalization(
-  builder: GraphBuilder,
-  gradient: string,
-  normalized: string,
-  inverse: string,
-  axes: readonly number[],
-): string {
-  const mean = meanOver(builder, gradient, axes);
-  const projection = meanOver(builder, multiply(builder, gradient, normalized), axes);
-  const centred = builder.add("Sub", [gradient, mean]);
-  const rest = builder.add("Sub", [centred, multiply(builder, normalized, projection)]);
-  return multiply(builder, rest, inverse);
-}
 
 /** Mean and inverse deviation are shaped like the input with the normalized axes at 1. */
 const layerNormShape: ShapeRule = (context) => {
@@ -55,7 +36,8 @@ const layerNormGradient: GradientRule = (context, [gradient]) => {
   const normalized = multiply(builder, centred, inverse);
   const inputGradient = () => {
     const scaled = multiply(builder, gradient, weight);
-    return throughNormalization(builder, scaled, normalized, inverse, rangeOf(rank - axis, axis));
+    const values = { normalized, inverse };
+    return throughNormalization(builder, scaled, values, rangeOf(rank - axis, axis));
   };
   return [
     context.needs(0) ? inputGradient() : undefined,
@@ -71,21 +53,17 @@ const instanceNormGradient: GradientRule = (context, [gradient]) => {
   const [input = "", weight = ""] = inputs;
   const shape = context.inputShape(0);
   const axes = rangeOf(shape.length - 2, 2);
-  const centred = builder.add("Sub", [input, meanOver(builder, input, axes)]);
-  const variance = meanOver(builder, multiply(builder, centred, centred), axes);
-  const epsilon = builder.scalar(floatAttribute(context.node, "epsilon", 1e-5));
-  const deviation = builder.add("Sqrt", [builder.add("Add", [variance, epsilon])]);
-  const inverse = builder.add("Reciprocal", [deviation]);
-  const normalized = multiply(builder, centred, inverse);
+  const epsilon = floatAttribute(context.node, "epsilon", 1e-5);
+  const values = normalize(builder, input, axes, epsilon);
   const overSamples = (value: string) => sumOver(builder, value, [0, ...axes]);
   const inputGradient = () => {
     const perChannel = reshape(builder, weight, [shape[1] ?? 1, ...axes.map(() => 1)]);
     const scaled = multiply(builder, gradient, perChannel);
-    return throughNormalization(builder, scaled, normalized, inverse, axes);
+    return throughNormalization(builder, scaled, values, axes);
   };
   return [
     context.needs(0) ? inputGradient() : undefined,
-    context.needs(1) ? overSamples(multiply(builder, gradient, normalized)) : undefined,
+    context.needs(1) ? overSamples(multiply(builder, gradient, values.normalized)) : undefined,
     context.needs(2) ? overSamples(gradient) : undefined,
   ];
 };
@@ -102,11 +80,4 @@ export const normalizationRules: readonly OperatorRule[] = [
     inferShapes: likeInput(),
     gradient: instanceNormGradient,
   },
-  ...[
-    "GroupNormalization",
-    "RMSNormalization",
-    "LRN",
-    "LpNormalization",
-    "MeanVarianceNormalization",
-  ].map((opType) => ({ opType, inferShapes: likeInput() })),
 ];

@@ -4,10 +4,13 @@ import { batchNormalizationRules } from "./batch-normalization.ts";
 import { comparisonRules } from "./comparison.ts";
 import { constantRules } from "./constant.ts";
 import { convolutionRules } from "./convolution.ts";
+import { cumulativeRules } from "./cumulative.ts";
 import { dropoutRules } from "./dropout.ts";
+import { groupNormalizationRules } from "./group-normalization.ts";
 import { indexingRules } from "./indexing.ts";
 import { linearRules } from "./linear.ts";
 import { movementRules } from "./movement.ts";
+import { normDivisionRules } from "./norm-division.ts";
 import { normalizationRules } from "./normalization.ts";
 import type { OperatorRule } from "./operator.ts";
 import { poolingRules } from "./pooling.ts";
@@ -16,8 +19,11 @@ import { recurrentRules } from "./recurrent.ts";
 import { reductionRules } from "./reduction.ts";
 import { reshapingRules } from "./reshaping.ts";
 import { resizeRules } from "./resize.ts";
+import { scatterRules } from "./scatter.ts";
 import { slicingRules } from "./slicing.ts";
 import { softmaxRules } from "./softmax.ts";
+import { topKRules } from "./top-k.ts";
+import { trigonometryRules } from "./trigonometry.ts";
 
 /** Every operator NormLens knows; one family a file. */
 const rules: readonly OperatorRule[] = [
@@ -33,6 +39,12 @@ const rules: readonly OperatorRule[] = [
   ...movementRules,
   ...slicingRules,
   ...indexingRules,
+  ...cumulativeRules,
+  ...groupNormalizationRules,
+  ...normDivisionRules,
+  ...scatterRules,
+  ...topKRules,
+  ...trigonometryRules,
   ...constantRules,
   ...reductionRules,
   ...softmaxRules,

@@ -5,7 +5,7 @@ import { type Graph, isStandardDomain, type Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { readFloat64, readNumbers, roundedTensor } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
-import { reducedAxes } from "./reduction.ts";
+import { reducedAxes } from "./reduced-axes.ts";
 import { sumOverAxes } from "./unit-sums.ts";
 
 /**

@@ -7,8 +7,9 @@ kinks. Each forward value is also checked against ONNX Runtime, so that an attri
 
 A list of {name, opType, opset, attributes, inputs, outputs, outputGradient, gradients}, where
   inputs          [{name, type: "float" | "int64", shape, data}] in the operator's order; a name "" is an input left out
-  outputs         [{name, shape, data}]; only the first has a gradient
-  outputGradient  {shape, data}: the gradient of a scalar with respect to outputs[0]
+  outputs         [{name, shape, data}]; only one has a gradient, the first unless `follow` says otherwise
+  follow          the output that has the gradient, where it is not the first
+  outputGradient  {shape, data}: the gradient of a scalar with respect to that output
   gradients       {input name: {shape, data}}: the gradient of that scalar with respect to each differentiable input
 opType is the ONNX operator, or MeanSquaredError (mean over all elements of (prediction − target)²), which ONNX lacks.
 """
@@ -19,92 +20,16 @@ import gzip
 import json
 import math
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
-import onnxruntime
 import torch
 import torch.nn.functional as F
-from onnx import TensorProto, helper
+from gradient_case import case, cases, distinct, normal, positive, random
+import gradient_indexing
+import gradient_reductions
+import gradient_smooth
 
-OPSET = 17
 FILE = Path(__file__).with_name("gradients.json.gz")
-
-torch.set_num_threads(1)
-random = np.random.RandomState(0)
-cases: list[dict] = []
-
-
-def normal(*shape: int) -> np.ndarray:
-    return np.round(random.normal(size=shape) * 64) / 64
-
-
-def distinct(*shape: int) -> np.ndarray:
-    """No two values equal, none zero, neighbours 1/32 apart: no ties for a maximum, no kink at 0."""
-    count = math.prod(shape)
-    return ((random.permutation(count) - count // 2 + 0.5) / 32).reshape(shape)
-
-
-def positive(*shape: int) -> np.ndarray:
-    return np.round(random.uniform(0.5, 2, shape) * 64) / 64
-
-
-def numbers(values: np.ndarray) -> list:
-    """Ten significant digits: far beyond float32, and short in the file."""
-    if values.dtype == np.int64:
-        return values.ravel().tolist()
-    return [float(f"{value:.10g}") for value in values.ravel()]
-
-
-def described(values: np.ndarray) -> dict:
-    return {"shape": list(values.shape), "data": numbers(values)}
-
-
-def case(name: str, operator: str, inputs: dict[str, np.ndarray], forward: Callable, fixed: tuple[str, ...] = (), **attributes):
-    """Records one case. `forward` gets the inputs as tensors; inputs in `fixed` and integers get no gradient."""
-    tensors = {key: torch.from_numpy(np.asarray(value).copy()) for key, value in inputs.items()}
-    followed = {key: each.requires_grad_() for key, each in tensors.items() if each.is_floating_point() and key not in fixed}
-    outputs = forward(*tensors.values())
-    outputs = outputs if isinstance(outputs, dict) else {"Y": outputs}
-    first = next(iter(outputs.values()))
-    gradient = normal(*first.shape)
-    followed_gradients = torch.autograd.grad(first, list(followed.values()), torch.from_numpy(np.asarray(gradient)))
-    results = {key: each.detach().numpy() for key, each in outputs.items()}
-    check_with_onnxruntime(name, operator, inputs, results, attributes)
-    cases.append(
-        {
-            "name": name,
-            "opType": operator,
-            "opset": OPSET,
-            "attributes": attributes,
-            "inputs": [
-                {"name": key, "type": "int64" if value.dtype == np.int64 else "float", **described(value)}
-                for key, value in inputs.items()
-            ],
-            "outputs": [{"name": key, **described(value)} for key, value in results.items()],
-            "outputGradient": described(np.asarray(gradient)),
-            "gradients": {key: described(value.numpy()) for key, value in zip(followed, followed_gradients)},
-        }
-    )
-
-
-def check_with_onnxruntime(name, operator, inputs, outputs, attributes) -> None:
-    if operator == "MeanSquaredError":
-        return
-    feeds = {key: value if value.dtype == np.int64 else value.astype(np.float32) for key, value in inputs.items()}
-    types = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
-    graph = helper.make_graph(
-        [helper.make_node(operator, list(inputs), list(outputs), **attributes)],
-        "case",
-        [helper.make_tensor_value_info(key, types[value.dtype], value.shape) for key, value in feeds.items()],
-        [helper.make_tensor_value_info(key, TensorProto.FLOAT, value.shape) for key, value in outputs.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    for (key, expected), actual in zip(outputs.items(), session.run(None, feeds)):
-        assert actual.shape == expected.shape, f"{name}: {key} {actual.shape} {expected.shape}"
-        difference = np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-6)
-        assert difference < 1e-5, f"{name}: {key} differs by {difference}"
 
 
 # Windows: convolution and pooling
@@ -377,8 +302,10 @@ def losses():
 def main() -> None:
     for group in (convolutions, transposed_convolutions, pools, normalizations, elementwise, shapes, linear, losses):
         group()
+    for family in (gradient_smooth, gradient_reductions, gradient_indexing):
+        family.add_cases()
     names = [each["name"] for each in cases]
-    assert len(set(names)) == len(names)
+    assert len(set(names)) == len(names), {name for name in names if names.count(name) > 1}
     text = "[\n" + ",\n".join(json.dumps(each, separators=(",", ":")) for each in cases) + "\n]\n"
     FILE.write_bytes(gzip.compress(text.encode(), mtime=0))
     print(f"{len(cases)} cases, {len(text)} bytes, {FILE.stat().st_size} compressed")

@@ -21,13 +21,15 @@ interface OracleCase {
   readonly attributes: Readonly<Record<string, AttributeJson>>;
   readonly inputs: readonly (Values & { readonly name: string; readonly type: string })[];
   readonly outputs: readonly (Values & { readonly name: string })[];
+  readonly follow?: string;
   readonly outputGradient: Values;
   readonly gradients: Readonly<Record<string, Values>>;
 }
 
 const file = new URL("../../oracles/gradients.json.gz", import.meta.url);
 const cases = JSON.parse(gunzipSync(readFileSync(file)).toString()) as readonly OracleCase[];
-const FLOAT_ATTRIBUTES = new Set(["alpha", "beta", "epsilon", "momentum"]);
+const FLOAT_ATTRIBUTES = new Set(["alpha", "beta", "epsilon", "momentum", "lambd", "bias"]);
+
 const TOLERANCE = 1e-5;
 
 function attribute(name: string, value: AttributeJson): AttributeValue {
@@ -60,7 +62,7 @@ function describeModel(oracle: OracleCase): ModelDescription {
         ? int64Tensor(name, shape, Array.from(data))
         : float32Tensor(name, shape, Array.from(data)),
     ),
-    output: oracle.outputs[0]?.name ?? "",
+    output: oracle.follow ?? oracle.outputs[0]?.name ?? "",
   };
 }
 
@@ -70,11 +72,15 @@ describe("gradients agree with PyTorch in float64", () => {
   );
 
   test.each(differentiable)("$name", async (oracle) => {
-    const result = await runStep(describeModel(oracle), oracle.outputGradient, {
+    const options = {
       mode: oracle.attributes.training_mode === 0 ? "inference" : "training",
       batchNormMomentum: 1 - Number(oracle.attributes.momentum ?? 0.9),
       runningVariance: "population",
-    });
+    } as const;
+    const model = describeModel(oracle);
+    const result = await runStep(model, oracle.outputGradient, options);
+    const again = await runStep(model, oracle.outputGradient, options, 2);
+    expect(again, "with two threads").toEqual(result);
     for (const output of oracle.outputs) {
       const actual = result.values[output.name];
       expect(actual?.dims).toEqual(output.shape);
