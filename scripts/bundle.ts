@@ -6,7 +6,41 @@ import { root } from "../test/vscode/harness/paths.ts";
 const entry = join("dist", "extension.cjs");
 const entryLimit = 150_000;
 
-/** What is wrong with the bundle of the extension host; nothing, when it is as promised. */
+/** What `normlens fold --no-verify` does without: loading it would take longer than the folding. */
+const foldDoesWithout = [
+  "src/training/",
+  "src/data/",
+  "src/runtime/",
+  "src/engine/certificate/",
+  "src/passes/registry.ts",
+];
+
+interface Outputs {
+  readonly [file: string]: {
+    readonly entryPoint?: string;
+    readonly inputs: Readonly<Record<string, unknown>>;
+    readonly imports: readonly { readonly path: string; readonly kind: string }[];
+  };
+}
+
+/** Source files that are loaded with the command line's fold command. */
+async function loadedForFold(): Promise<readonly string[]> {
+  const meta = JSON.parse(await readFile(join(root, "dist", "meta.json"), "utf8"));
+  const outputs = meta.outputs as Outputs;
+  const loaded = new Set(
+    Object.keys(outputs).filter((file) =>
+      ["src/cli.ts", "src/cli/fold.ts"].includes(outputs[file]?.entryPoint ?? ""),
+    ),
+  );
+  for (const file of loaded) {
+    for (const { path, kind } of outputs[file]?.imports ?? []) {
+      if (kind === "import-statement") loaded.add(path);
+    }
+  }
+  return [...loaded].flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+}
+
+/** What is wrong with the bundles; nothing, when they are as promised. */
 export async function bundleFaults(): Promise<string[]> {
   const file = join(root, entry);
   const { size } = await stat(file);
@@ -21,6 +55,12 @@ export async function bundleFaults(): Promise<string[]> {
   }
   if (/onnxruntime/.test(code)) {
     faults.push(`${entry} contains a runtime, which belongs to the engine process.`);
+  }
+  const extra = (await loadedForFold()).filter((file) =>
+    foldDoesWithout.some((start) => file.startsWith(start)),
+  );
+  if (extra.length > 0) {
+    faults.push(`dist/cli.js loads for folding what that does without: ${extra.join(", ")}.`);
   }
   return faults;
 }

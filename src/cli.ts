@@ -1,13 +1,30 @@
 import { Command, CommanderError } from "commander";
-import { addAnalyze } from "./cli/analyze.ts";
-import { addApply } from "./cli/apply.ts";
-import { addInspect } from "./cli/inspect.ts";
-import { addStats } from "./cli/stats.ts";
-import { addTrain } from "./cli/train.ts";
-import { addVerify } from "./cli/verify.ts";
+import type { AddCommand } from "./cli/command.ts";
 import { isCancelled } from "./engine/context.ts";
 import { InputError } from "./graph/input-error.ts";
 import { VERSION } from "./protocol/version.ts";
+
+/**
+ * Each command is loaded when it is asked for: folding takes less time than loading all that
+ * training needs.
+ */
+const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
+  ["inspect", async () => (await import("./cli/inspect.ts")).addInspect],
+  ["analyze", async () => (await import("./cli/analyze.ts")).addAnalyze],
+  ["apply", async () => (await import("./cli/apply.ts")).addApply],
+  ["fold", async () => (await import("./cli/fold.ts")).addFold],
+  ["verify", async () => (await import("./cli/verify.ts")).addVerify],
+  ["train", async () => (await import("./cli/train.ts")).addTrain],
+  ["stats", async () => (await import("./cli/stats.ts")).addStats],
+]);
+
+/** The command that the first word names; all of them where it names none, for help and advice. */
+async function loadCommands([word = ""]: readonly string[]): Promise<readonly AddCommand[]> {
+  if (word === "--version" || word === "-V") return [];
+  const named = COMMANDS.get(word);
+  const loads = named === undefined ? [...COMMANDS.values()] : [named];
+  return Promise.all(loads.map((load) => load()));
+}
 
 /**
  * The command line. Exit 0: done; 1: done and the answer is no; 2: bad usage or input, with one
@@ -23,9 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const setExitCode = (code: number) => {
     exitCode = code;
   };
-  for (const add of [addInspect, addAnalyze, addApply, addVerify, addTrain, addStats]) {
-    add(program, setExitCode);
-  }
+  for (const add of await loadCommands(argv)) add(program, setExitCode);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;

@@ -1,88 +1,17 @@
-import { resolve } from "node:path";
-import type { Command } from "commander";
-import { applyPass } from "../engine/apply-pass.ts";
-import { savingIn } from "../engine/context.ts";
-import { readModel } from "../formats/onnx/read.ts";
-import { saveModel } from "../formats/onnx/write.ts";
 import { findPass, PASSES } from "../passes/registry.ts";
-import type { PassReport } from "../protocol/reports.ts";
-import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
-import { settingsOf } from "./settings.ts";
-import { printTable } from "./table.ts";
+import type { AddCommand } from "./command.ts";
+import { type PassCommandOptions, runPassOnFile, withPassOptions } from "./pass-command.ts";
 
-interface ApplyOptions {
-  readonly output: string;
-  readonly set: readonly string[];
-  readonly sites?: string;
-  readonly data?: string;
-  readonly verify: boolean;
-  readonly json?: boolean;
-}
-
-/** `apply PASS MODEL -o OUT`, and `fold MODEL -o OUT` for its most frequent use. */
+/** `apply PASS MODEL -o OUT`: changes a model by any pass. */
 export const addApply: AddCommand = (program, setExitCode) => {
   const apply = program
     .command("apply")
     .description(`change a model by one pass: ${PASSES.map((pass) => pass.id).join(", ")}`)
     .argument("<pass>", "the pass")
     .argument("<model>", "model file");
-  withOptions(apply).action(async (pass: string, model: string, options: ApplyOptions) => {
-    if (!(await run(pass, model, options))) setExitCode(1);
-  });
-  const fold = program
-    .command("fold")
-    .description("fold every BatchNorm that can be folded (apply fold-batch-norm)")
-    .argument("<model>", "model file");
-  withOptions(fold).action(async (model: string, options: ApplyOptions) => {
-    if (!(await run("fold-batch-norm", model, options))) setExitCode(1);
-  });
+  withPassOptions(apply).action(
+    async (pass: string, model: string, options: PassCommandOptions) => {
+      if (!(await runPassOnFile(findPass(pass), model, options))) setExitCode(1);
+    },
+  );
 };
-
-function withOptions(command: Command): Command {
-  return command
-    .requiredOption("-o, --output <file>", "where the changed model goes")
-    .option("--set <key=value...>", "options of the pass", [])
-    .option("--sites <names>", "places to change, separated by commas; all by default")
-    .option("--data <data>", "measure on this data, and compare on it too")
-    .option("--no-verify", "do not compare the changed model with the original")
-    .option("--json", "print one JSON object");
-}
-
-/** @returns false when the certificate failed; then nothing is written. */
-async function run(passId: string, model: string, options: ApplyOptions): Promise<boolean> {
-  const pass = findPass(passId);
-  const graph = await readModel(model);
-  const context = commandContext();
-  const request = {
-    pass: pass.id,
-    options: settingsOf(options.set),
-    verify: options.verify,
-    ...(options.sites === undefined ? {} : { sites: options.sites.split(",") }),
-    ...(options.data === undefined ? {} : { data: options.data }),
-  };
-  const { graph: changed, report } = await applyPass(graph, request, context);
-  const passed = report.certificate?.pass ?? true;
-  if (passed) await saveModel(changed, resolve(options.output), savingIn(context));
-  clearProgress();
-  if (options.json) printJson(report);
-  else printPassReport(report, passed ? options.output : undefined);
-  return passed;
-}
-
-function printPassReport(report: PassReport, output: string | undefined): void {
-  for (const site of report.applied) print(`${site.node} → ${site.into}`);
-  for (const site of report.skipped) print(`left ${site.node}: ${site.reason}`);
-  if (report.applied.length === 0) print(`${report.pass}: nothing is left to do.`);
-  const { before, after } = report;
-  print(
-    `${before.nodes} → ${after.nodes} nodes, ${before.parameters.toLocaleString("en")} → ${after.parameters.toLocaleString("en")} parameters`,
-  );
-  if (report.statement !== undefined) print(report.statement);
-  for (const table of report.tables ?? []) printTable(table);
-  if (report.certificate !== undefined) print(report.certificate.sentence);
-  print(
-    output === undefined
-      ? "Nothing was written, because the comparison failed; --no-verify writes all the same."
-      : `Wrote ${output} in ${(report.elapsedMs / 1000).toFixed(2)} s.`,
-  );
-}

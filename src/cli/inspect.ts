@@ -1,5 +1,6 @@
 import { modelReport } from "../engine/model-report.ts";
 import { readModel } from "../formats/onnx/read.ts";
+import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Finding, ModelReport, ValueReport } from "../protocol/reports.ts";
 import { type AddCommand, print, printJson } from "./command.ts";
 
@@ -20,7 +21,7 @@ export const addInspect: AddCommand = (program) => {
 function printReport(model: string, report: ModelReport): void {
   const size = `${(report.bytes / 2 ** 20).toFixed(1)} MiB`;
   print(`${model}: ${report.format} opset ${report.opset}, ${report.producer || "no producer"}`);
-  print(`${report.nodes} nodes, ${report.parameters.toLocaleString("en")} parameters, ${size}`);
+  print(`${report.nodes} nodes, ${groupedDigits(report.parameters)} parameters, ${size}`);
   print(`inputs   ${report.inputs.map(valueText).join(", ")}`);
   print(`outputs  ${report.outputs.map(valueText).join(", ")}`);
   const operators = Object.entries(report.operators).map(([name, count]) => `${name} ${count}`);

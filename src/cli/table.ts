@@ -1,3 +1,4 @@
+import { groupedDigits } from "../graph/grouped-digits.ts";
 import { fromJsonNumber, type JsonNumber, type ReportTable } from "../protocol/reports.ts";
 import { print } from "./command.ts";
 
@@ -26,7 +27,5 @@ export function printTable({ title, columns, rows }: ReportTable): void {
 function cellText(cell: string | JsonNumber): string {
   if (typeof cell === "string") return cell;
   const value = fromJsonNumber(cell);
-  return Number.isInteger(value)
-    ? value.toLocaleString("en")
-    : String(Number(value.toPrecision(4)));
+  return Number.isInteger(value) ? groupedDigits(value) : String(Number(value.toPrecision(4)));
 }

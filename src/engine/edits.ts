@@ -7,8 +7,8 @@ import { InputError } from "../graph/input-error.ts";
 import { checkedOptions } from "../passes/options.ts";
 import { findPass } from "../passes/registry.ts";
 import type { Edit } from "../protocol/engine.ts";
-import { changedBy } from "./apply-pass.ts";
 import type { RequestContext } from "./context.ts";
+import { changedBy } from "./run-pass.ts";
 
 /** The graph after one edit. Deterministic, so that replaying a list of edits gives the same graph. */
 export async function applyEdit(graph: Graph, edit: Edit, context: RequestContext): Promise<Graph> {

@@ -13,7 +13,7 @@ export function readFloat64(tensor: Tensor): Float64Array {
   const aligned = alignedBuffer(bytes);
   switch (tensor.dataType) {
     case DataType.FLOAT:
-      return Float64Array.from(new Float32Array(aligned));
+      return new Float64Array(new Float32Array(aligned));
     case DataType.DOUBLE:
       return new Float64Array(aligned);
     case DataType.FLOAT16:
@@ -23,20 +23,20 @@ export function readFloat64(tensor: Tensor): Float64Array {
     case DataType.INT64:
       return Float64Array.from(new BigInt64Array(aligned), Number);
     case DataType.INT32:
-      return Float64Array.from(new Int32Array(aligned));
+      return new Float64Array(new Int32Array(aligned));
     case DataType.INT16:
-      return Float64Array.from(new Int16Array(aligned));
+      return new Float64Array(new Int16Array(aligned));
     case DataType.INT8:
-      return Float64Array.from(new Int8Array(aligned));
+      return new Float64Array(new Int8Array(aligned));
     case DataType.UINT64:
       return Float64Array.from(new BigUint64Array(aligned), Number);
     case DataType.UINT32:
-      return Float64Array.from(new Uint32Array(aligned));
+      return new Float64Array(new Uint32Array(aligned));
     case DataType.UINT16:
-      return Float64Array.from(new Uint16Array(aligned));
+      return new Float64Array(new Uint16Array(aligned));
     case DataType.UINT8:
     case DataType.BOOL:
-      return Float64Array.from(bytes);
+      return new Float64Array(bytes);
     default:
       throw new InputError(
         `tensor ${tensor.name}: values of type ${dataTypeName(tensor.dataType)} cannot be read as numbers`,
@@ -69,9 +69,9 @@ export function roundedTensor(
 function roundedBytes(dataType: DataType, values: Float64Array): Uint8Array | undefined {
   switch (dataType) {
     case DataType.FLOAT:
-      return new Uint8Array(Float32Array.from(values).buffer);
+      return new Uint8Array(new Float32Array(values).buffer);
     case DataType.DOUBLE:
-      return new Uint8Array(Float64Array.from(values).buffer);
+      return new Uint8Array(values.slice().buffer);
     case DataType.FLOAT16:
       return new Uint8Array(Uint16Array.from(values, numberToFloat16).buffer);
     case DataType.BFLOAT16:

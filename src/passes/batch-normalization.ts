@@ -79,27 +79,47 @@ export function trainingReason(graph: Graph, node: Node): Refusal | undefined {
   return refuse(`${name} has the training output ${extra} besides its result: ${advice}.`);
 }
 
+interface Known {
+  readonly tensors: readonly Tensor[];
+  readonly batchNorm: BatchNormalization;
+}
+
+/** What was read last: while a graph is folded, every round asks for the same parameters again. */
+const known = new WeakMap<Node, Known>();
+
 /** The stored parameters, whatever mode the node is in. */
 export function readParameters(graph: Graph, node: Node): BatchNormalization | Refusal {
-  const name = siteId(node);
-  const read: Partial<Record<ParameterName, Float64Array>> = {};
-  let first: Tensor | undefined;
-  for (const [parameter, position, words] of PARAMETERS) {
+  const tensors: Tensor[] = [];
+  for (const [, position, words] of PARAMETERS) {
     const value = node.input[position] ?? "";
+    const name = siteId(node);
     const tensor = knownTensor(graph, value, `${words} of ${name}`);
     if (isRefusal(tensor)) return tensor;
-    first ??= tensor;
+    const first = tensors[0] ?? tensor;
     if (`${tensor.dims}` !== `${first.dims}`) {
       return refuse(
         `The ${words} of ${name} (${value}) has shape [${tensor.dims}], its scale has [${first.dims}].`,
       );
     }
-    const values = knownValues(tensor);
+    tensors.push(tensor);
+  }
+  const last = known.get(node);
+  if (last?.tensors.every((tensor, each) => tensor === tensors[each])) return last.batchNorm;
+  const batchNorm = parametersIn(node, tensors);
+  if (!isRefusal(batchNorm)) known.set(node, { tensors, batchNorm });
+  return batchNorm;
+}
+
+/** @param tensors in the order of PARAMETERS, of one shape. */
+function parametersIn(node: Node, tensors: readonly Tensor[]): BatchNormalization | Refusal {
+  const read: Partial<Record<ParameterName, Float64Array>> = {};
+  for (const [each, [parameter]] of PARAMETERS.entries()) {
+    const values = knownValues(tensors[each] as Tensor);
     if (isRefusal(values)) return values;
     read[parameter] = values;
   }
   const { gamma, beta, mean, variance } = read as Record<ParameterName, Float64Array>;
-  const { dims, dataType } = first as Tensor;
+  const { dims, dataType } = tensors[0] as Tensor;
   const [input = ""] = node.input;
   const [output = ""] = node.output;
   const epsilon = Math.fround(floatAttribute(node, "epsilon", DEFAULT_EPSILON));
@@ -115,6 +135,8 @@ export function readParameters(graph: Graph, node: Node): BatchNormalization | R
   };
 }
 
+const affineForms = new WeakMap<BatchNormalization, AffineForm | Refusal>();
+
 /**
  * The inference form as one multiplication and one addition, in float64:
  *
@@ -123,6 +145,12 @@ export function readParameters(graph: Graph, node: Node): BatchNormalization | R
  * Source: Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 2, steps 10 and 11.
  */
 export function affineForm(batchNorm: BatchNormalization): AffineForm | Refusal {
+  const form = affineForms.get(batchNorm) ?? computedForm(batchNorm);
+  affineForms.set(batchNorm, form);
+  return form;
+}
+
+function computedForm(batchNorm: BatchNormalization): AffineForm | Refusal {
   const problem = numericProblem(batchNorm);
   if (problem !== undefined) return problem;
   const { gamma, beta, mean, variance, epsilon } = batchNorm;

@@ -2,6 +2,7 @@ import { GraphBuilder } from "../graph/builder.ts";
 import { elementBits } from "../graph/data-type.ts";
 import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
+import { groupedDigits } from "../graph/grouped-digits.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
@@ -66,7 +67,7 @@ export function pruneWeights(
   return {
     graph: zeroedGraph(graph, changed, zeros),
     nodes: changed.flatMap(({ readers }) => readers.map(({ node }) => node)),
-    statement: `${zeroed.toLocaleString("en")} of ${total.toLocaleString("en")} weights are zero now, the smallest of ${scope === "global" ? "all layers" : "each layer"}.`,
+    statement: `${groupedDigits(zeroed)} of ${groupedDigits(total)} weights are zero now, the smallest of ${scope === "global" ? "all layers" : "each layer"}.`,
     table: { title: "Weights", columns: ["layer", "weights", "zero", "share"], rows },
   };
 }

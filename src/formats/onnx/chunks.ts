@@ -75,11 +75,12 @@ function graphChunks(graph: Graph, options: EncodeOptions): Chunk[] {
     output: 0,
     valueInfo: 0,
   };
-  const positions = new Map(
-    Object.values(lists).flatMap((list) =>
-      list.map((value, position) => [value, position] as const),
-    ),
-  );
+  const positions = new Map<object, number>();
+  for (const list of Object.values(lists)) {
+    for (let position = 0; position < list.length; position++) {
+      positions.set(list[position] as object, position);
+    }
+  }
   const placed: ReadonlyMap<object, ExternalLocation> = options.placed ?? new Map();
   const encodedBytes = (value: object) => {
     const elsewhere = placed.has(value) || (options.inlineExternalData && isExternal(value));
@@ -116,15 +117,25 @@ function nameSlot(graph: Graph): readonly Slot[] {
   return [{ kind: "bytes", bytes: concat(fieldHeader(GraphField.name, name.length), name) }];
 }
 
+/** Elements never change, and one is asked for whenever a size is counted and when it is written. */
+const encodedElements = new WeakMap<object, readonly Chunk[]>();
+
 function elementChunks(
   kind: ElementKind,
   value: object,
   place: ExternalLocation | undefined,
-): Chunk[] {
-  if (kind === "initializer") {
-    const tensor = value as Tensor;
-    return place === undefined ? tensorChunks(tensor) : [externalTensor(tensor, place)];
+): readonly Chunk[] {
+  if (place !== undefined) return [externalTensor(value as Tensor, place)];
+  let chunks = encodedElements.get(value);
+  if (chunks === undefined) {
+    chunks = newChunks(kind, value);
+    encodedElements.set(value, chunks);
   }
+  return chunks;
+}
+
+function newChunks(kind: ElementKind, value: object): readonly Chunk[] {
+  if (kind === "initializer") return tensorChunks(value as Tensor);
   const bytes =
     kind === "node"
       ? toBinary(

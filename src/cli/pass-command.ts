@@ -1,0 +1,74 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { savingIn } from "../engine/context.ts";
+import { runPass } from "../engine/run-pass.ts";
+import { readModel } from "../formats/onnx/read.ts";
+import { saveModel } from "../formats/onnx/write.ts";
+import { groupedDigits } from "../graph/grouped-digits.ts";
+import type { Pass } from "../passes/pass.ts";
+import type { PassReport } from "../protocol/reports.ts";
+import { clearProgress, commandContext, print, printJson } from "./command.ts";
+import { settingsOf } from "./settings.ts";
+import { printTable } from "./table.ts";
+
+/** What apply and fold have in common: their options, and how one pass is run on a file. */
+
+export interface PassCommandOptions {
+  readonly output: string;
+  readonly set: readonly string[];
+  readonly sites?: string;
+  readonly data?: string;
+  readonly verify: boolean;
+  readonly json?: boolean;
+}
+
+export function withPassOptions(command: Command): Command {
+  return command
+    .requiredOption("-o, --output <file>", "where the changed model goes")
+    .option("--set <key=value...>", "options of the pass", [])
+    .option("--sites <names>", "places to change, separated by commas; all by default")
+    .option("--data <data>", "measure on this data, and compare on it too")
+    .option("--no-verify", "do not compare the changed model with the original")
+    .option("--json", "print one JSON object");
+}
+
+/** @returns false when the certificate failed; then nothing is written. */
+export async function runPassOnFile(
+  pass: Pass,
+  model: string,
+  options: PassCommandOptions,
+): Promise<boolean> {
+  const graph = await readModel(model);
+  const context = commandContext();
+  const request = {
+    options: settingsOf(options.set),
+    verify: options.verify,
+    ...(options.sites === undefined ? {} : { sites: options.sites.split(",") }),
+    ...(options.data === undefined ? {} : { data: options.data }),
+  };
+  const { graph: changed, report } = await runPass(graph, pass, request, context);
+  const passed = report.certificate?.pass ?? true;
+  if (passed) await saveModel(changed, resolve(options.output), savingIn(context));
+  clearProgress();
+  if (options.json) printJson(report);
+  else printPassReport(report, passed ? options.output : undefined);
+  return passed;
+}
+
+function printPassReport(report: PassReport, output: string | undefined): void {
+  for (const site of report.applied) print(`${site.node} → ${site.into}`);
+  for (const site of report.skipped) print(`left ${site.node}: ${site.reason}`);
+  if (report.applied.length === 0) print(`${report.pass}: nothing is left to do.`);
+  const { before, after } = report;
+  print(
+    `${before.nodes} → ${after.nodes} nodes, ${groupedDigits(before.parameters)} → ${groupedDigits(after.parameters)} parameters`,
+  );
+  if (report.statement !== undefined) print(report.statement);
+  for (const table of report.tables ?? []) printTable(table);
+  if (report.certificate !== undefined) print(report.certificate.sentence);
+  print(
+    output === undefined
+      ? "Nothing was written, because the comparison failed; --no-verify writes all the same."
+      : `Wrote ${output} in ${(report.elapsedMs / 1000).toFixed(2)} s.`,
+  );
+}
