@@ -28,9 +28,11 @@ export interface TrainingConfig {
   readonly batchSize: number;
   readonly maxEpochs: number;
   readonly optimizer: OptimizerConfig;
-  /** Adds l2·½·Σw² over weights (not biases, not BatchNorm parameters) to the loss. */
+  /** What weight decay, L2 and L1 are of: weights, or every parameter, biases and BatchNorm's included. */
+  readonly decayedParameters: "weights" | "all";
+  /** Adds l2·½·Σw² over the decayed parameters to the loss. */
   readonly l2: number;
-  /** Adds l1·Σ|w| over the same weights. */
+  /** Adds l1·Σ|w| over the same. */
   readonly l1: number;
   /** After each step no output unit's weights are longer than limit; 0 is off. */
   readonly maxNorm: { readonly limit: number };
@@ -66,14 +68,25 @@ export interface PassStep {
 }
 
 export interface OptimizerConfig {
-  readonly kind: "sgd" | "adam" | "adamw";
+  readonly kind: "sgd" | "rmsprop" | "adagrad" | "adam" | "adamw" | "lamb";
   readonly learningRate: number;
   /** sgd only. */
   readonly momentum: number;
+  /** sgd with momentum only. */
+  readonly nesterov: boolean;
+  /** rmsprop only: the share of the mean square that is kept. */
+  readonly alpha: number;
+  /** rmsprop only: divides by the deviation from the mean gradient. */
+  readonly centered: boolean;
+  /** rmsprop only; RMSprop mostly goes without, unlike sgd. */
+  readonly rmspropMomentum: number;
+  /** adagrad only: where the sum of squares starts. */
+  readonly initialAccumulator: number;
+  /** adam, adamw and lamb, as beta2. */
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** adamw only: decoupled, w ← w − learningRate·weightDecay·w. */
+  /** adamw, decoupled, w ← w − learningRate·weightDecay·w; and lamb, in the step it scales. */
   readonly weightDecay: number;
 }
 

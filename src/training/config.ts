@@ -69,6 +69,13 @@ export function checkConfig(config: TrainingConfig, file?: string): void {
     );
   }
   checkLossOptions(config, file);
+  const { kind, nesterov, momentum } = config.optimizer;
+  if (kind === "sgd" && nesterov && momentum === 0) {
+    throw new InputError(
+      "optimizer.nesterov: true looks ahead along the momentum, which is 0; optimizer.momentum above 0 is needed",
+      file,
+    );
+  }
 }
 
 /** @throws InputError for an option that the loss would not notice. */

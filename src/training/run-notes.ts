@@ -19,23 +19,28 @@ const NORMALIZATIONS: ReadonlySet<string> = new Set([
 export function runNotes(
   graph: Graph,
   parameters: readonly Parameter[],
-  { optimizer, l2 }: Pick<TrainingConfig, "optimizer" | "l2">,
+  {
+    optimizer,
+    l2,
+    decayedParameters,
+  }: Pick<TrainingConfig, "optimizer" | "l2" | "decayedParameters">,
 ): readonly string[] {
-  const decays = optimizer.kind === "adamw" && optimizer.weightDecay > 0;
+  const decoupled = optimizer.kind === "adamw" || optimizer.kind === "lamb";
+  const decays = decoupled && optimizer.weightDecay > 0;
   const notes: string[] = [];
   const normalization = parameters.filter(
     ({ node, role }) => NORMALIZATIONS.has(node.opType) && (role === "scale" || role === "shift"),
   );
-  if (decays && normalization.length > 0) {
+  const what = decays ? `Weight decay ${optimizer.weightDecay}` : `l2 ${l2}`;
+  if ((decays || l2 > 0) && decayedParameters === "all" && normalization.length > 0) {
     notes.push(
-      `AdamW's weight decay ${optimizer.weightDecay} also pulls ${named(normalization)} of normalizations toward 0, which shrinks their channels and does not make the function smoother; optimizer.kind "adam" with l2 leaves them alone.`,
+      `${what} also pulls ${named(normalization)} of normalizations toward 0, which shrinks their channels and does not make the function smoother; decayedParameters "weights" leaves them alone.`,
     );
   }
   const free = parameters.filter(
     ({ node, role }) => role === "weight" && feedsBatchNorm(graph, node.output[0] ?? ""),
   );
   if ((decays || l2 > 0) && free.length > 0) {
-    const what = decays ? `Weight decay ${optimizer.weightDecay}` : `l2 ${l2}`;
     notes.push(
       `${what} on ${named(free)} in front of a BatchNorm does not regularize the function, which their scale does not enter; it raises their effective learning rate (analysis scale-robustness).`,
     );

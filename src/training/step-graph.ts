@@ -10,13 +10,17 @@ import { partFor, withInputShape } from "./forward-part.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import { unweightedSettings } from "./losses/settings.ts";
 import { LOSSES } from "./losses/table.ts";
-import { addProjection, type NormLimit } from "./max-norm.ts";
-import { OPTIMIZERS } from "./optimizers/table.ts";
+import {
+  addScalars,
+  addUpdates,
+  type StateTensor,
+  type UpdateOptions,
+} from "./parameter-updates.ts";
 import { addDivergence } from "./variational-divergence.ts";
 import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
 import { addPenaltyGradient } from "./weight-penalty.ts";
 
-export interface StepOptions {
+export interface StepOptions extends UpdateOptions {
   readonly graph: Graph;
   readonly input: string;
   readonly inputShape: readonly number[];
@@ -24,11 +28,8 @@ export interface StepOptions {
   readonly lossValue: string;
   /** Without class weights, and with the loss's usual targets, when left out. */
   readonly lossSettings?: LossSettings;
-  readonly parameters: readonly string[];
   /** The values under the L1 and L2 penalties: weights as their layers read them. */
   readonly penalized: ReadonlySet<string>;
-  /** Where the limit on the length of a unit's weights acts, by parameter. */
-  readonly limits: ReadonlyMap<string, NormLimit>;
   /** The parameters that are log α of variational dropout. */
   readonly noise: ReadonlySet<string>;
   readonly config: Pick<
@@ -37,17 +38,6 @@ export interface StepOptions {
   >;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
-}
-
-/** A tensor that a step takes as input and gives back changed. */
-export interface StateTensor {
-  /** Input of the step graph. */
-  readonly name: string;
-  /** Output of the step graph. */
-  readonly next: string;
-  readonly dims: readonly number[];
-  /** A parameter, a running statistic, or a tensor the optimizer keeps. */
-  readonly kind: "parameter" | "state" | "slot";
 }
 
 /** One training step as a graph of fixed shapes: forward, loss, gradients, penalties, update. */
@@ -147,14 +137,6 @@ function dropoutSeeds(graph: Graph, seed: number) {
     (seed * 65_537 + (numbers.get(node.output[0]) ?? 0)) % 2 ** 31;
 }
 
-function addScalars(
-  builder: GraphBuilder,
-  optimizer: TrainingConfig["optimizer"],
-): ReadonlyMap<string, string> {
-  const names = Object.keys(OPTIMIZERS[optimizer.kind].scalars(optimizer, 0, 1));
-  return new Map(names.map((name) => [name, builder.freshName(name)]));
-}
-
 /** The divergence of all noise, and the gradients with `factor` times its own. */
 function addDivergences(
   builder: GraphBuilder,
@@ -173,45 +155,6 @@ function addDivergences(
     return [name, builder.add("Add", [gradients.get(name) as string, penalty])] as const;
   });
   return { value, factor, gradients: new Map([...gradients, ...changed]) };
-}
-
-function addUpdates(
-  builder: GraphBuilder,
-  options: StepOptions,
-  gradients: ReadonlyMap<string, string>,
-  scalars: ReadonlyMap<string, string>,
-  graph: Graph,
-): readonly StateTensor[] {
-  const { config, limits } = options;
-  const optimizer = OPTIMIZERS[config.optimizer.kind];
-  return options.parameters.flatMap((parameter): StateTensor[] => {
-    const { dims } = graph.initializers.get(parameter) as Tensor;
-    const gradient = gradients.get(parameter) as string;
-    const slots = new Map(
-      optimizer
-        .slots(config.optimizer)
-        .map((slot) => [slot, builder.freshName(`${parameter}.${slot}`)]),
-    );
-    const updated = optimizer.addUpdate({
-      builder,
-      config: config.optimizer,
-      parameter,
-      gradient,
-      slot: (name) => slots.get(name) as string,
-      scalar: (name) => scalars.get(name) as string,
-    });
-    const limit = config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
-    const next =
-      limit === undefined
-        ? updated.parameter
-        : addProjection(builder, limit, config.maxNorm.limit, updated.parameter, dims);
-    return [
-      { name: parameter, next, dims, kind: "parameter" },
-      ...[...slots].map(([slot, name]): StateTensor => {
-        return { name, next: updated.slots[slot] as string, dims, kind: "slot" };
-      }),
-    ];
-  });
 }
 
 function addStates(

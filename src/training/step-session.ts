@@ -10,7 +10,8 @@ import type {
   Tensors,
 } from "../runtime/runtime.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
-import type { StateTensor, StepGraph } from "./step-graph.ts";
+import type { StateTensor } from "./parameter-updates.ts";
+import type { StepGraph } from "./step-graph.ts";
 
 export interface StepResult {
   readonly loss: number;

@@ -10,19 +10,16 @@ import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import { checkConfig } from "./config.ts";
+import { decayedParameters, penalizedValues } from "./decayed-parameters.ts";
 import { Evaluator, type Weights } from "./evaluate.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
 import { LOSSES } from "./losses/table.ts";
+import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
 import { RunFolder } from "./run-folder.ts";
 import { runNotes } from "./run-notes.ts";
-import {
-  buildStepGraph,
-  type StateTensor,
-  type StepGraph,
-  type StepOptions,
-} from "./step-graph.ts";
+import { buildStepGraph, type StepGraph, type StepOptions } from "./step-graph.ts";
 import { StepSession } from "./step-session.ts";
 import { stopSentence } from "./stop-sentence.ts";
 import { trainedModel } from "./trained-model.ts";
@@ -90,13 +87,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 }
 
 export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOptions {
-  const weights = plan.parameters.filter(({ role }) => role === "weight" || role === "direction");
+  const { decayedParameters: decayed } = config;
   return {
     ...plan,
     config,
     inputShape: [plan.batchSize, ...plan.dataset.sampleShape],
     parameters: plan.parameters.map((parameter) => parameter.name),
-    penalized: new Set(weights.map(({ node, input }) => node.input[input] ?? "")),
+    penalized: penalizedValues(plan.parameters, decayed),
+    decayed: decayedParameters(plan.parameters, decayed),
     noise: new Set(
       plan.parameters.filter(({ role }) => role === "noise").map((parameter) => parameter.name),
     ),

@@ -10,8 +10,8 @@ export interface WeightPenalty {
  *
  *   l1·sign(w) + l2·w,
  *
- * with sign(0) = 0; the second term is PyTorch's weight_decay. The penalties are of weights only:
- * on biases and BatchNorm's scale and shift they would move the function without making it
+ * with sign(0) = 0; the second term is PyTorch's weight_decay. By default the penalties are of weights
+ * only: on biases and BatchNorm's scale and shift they would move the function without making it
  * smoother. They are of the weight as the layer reads it, so that behind weight normalization they
  * reach g and v through w = g·v/‖v‖.
  *

@@ -1,5 +1,6 @@
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type { Field } from "./field.ts";
+import { learningConfig, learningDraft } from "./learning-draft.ts";
 import { lossConfig, lossDraft, weightsError } from "./loss-draft.ts";
 import { hasAccuracy } from "./loss-fields.ts";
 import { type Draft, FIELD_IDS, type FieldId, fieldOf, isShown } from "./setup-fields.ts";
@@ -13,7 +14,7 @@ export type Checked =
   | { readonly ok: false; readonly errors: DraftErrors };
 
 export function draftOf(config: TrainingConfig): Draft {
-  const { split, optimizer, earlyStopping: stopping, batchNorm, statistics } = config;
+  const { split, earlyStopping: stopping, batchNorm, statistics } = config;
   const percent = (share: number) => String(Number((share * 100).toPrecision(10)));
   const optional = (value: number | undefined) => (value === undefined ? "" : String(value));
   return {
@@ -24,13 +25,7 @@ export function draftOf(config: TrainingConfig): Draft {
     ...lossDraft(config),
     batchSize: String(config.batchSize),
     maxEpochs: String(config.maxEpochs),
-    optimizer: optimizer.kind,
-    learningRate: String(optimizer.learningRate),
-    momentum: String(optimizer.momentum),
-    beta1: String(optimizer.beta1),
-    beta2: String(optimizer.beta2),
-    epsilon: String(optimizer.epsilon),
-    weightDecay: String(optimizer.weightDecay),
+    ...learningDraft(config),
     l2: String(config.l2),
     l1: String(config.l1),
     maxNorm: String(config.maxNorm.limit),
@@ -71,6 +66,9 @@ export function checkDraft(draft: Draft, base: TrainingConfig): Checked {
     isShown("monitor", draft)
   ) {
     errors.monitor = "This loss has no accuracy; watch the loss.";
+  }
+  if (draft.optimizer === "sgd" && draft.nesterov === "true" && Number(draft.momentum) === 0) {
+    errors.nesterov = "Looks ahead along the momentum, which must be above 0.";
   }
   if (Object.keys(errors).length > 0) return { ok: false, errors };
   const known = draftOf(base);
@@ -160,15 +158,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     ...lossConfig(draft),
     batchSize: Number(draft.batchSize),
     maxEpochs: Number(draft.maxEpochs),
-    optimizer: {
-      kind: draft.optimizer as TrainingConfig["optimizer"]["kind"],
-      learningRate: Number(draft.learningRate),
-      momentum: Number(draft.momentum),
-      beta1: Number(draft.beta1),
-      beta2: Number(draft.beta2),
-      epsilon: Number(draft.epsilon),
-      weightDecay: Number(draft.weightDecay),
-    },
+    ...learningConfig(draft),
     l2: Number(draft.l2),
     l1: Number(draft.l1),
     maxNorm: { limit: Number(draft.maxNorm) },

@@ -1,8 +1,10 @@
 import type { Field, Texts } from "./field.ts";
 
 const sgd = (draft: Texts) => draft.optimizer === "sgd";
-const adam = (draft: Texts) => draft.optimizer !== "sgd";
-const adamw = (draft: Texts) => draft.optimizer === "adamw";
+const rmsprop = (draft: Texts) => draft.optimizer === "rmsprop";
+const adagrad = (draft: Texts) => draft.optimizer === "adagrad";
+const decaying = ({ optimizer = "" }: Texts) => optimizer === "adamw" || optimizer === "lamb";
+const adam = (draft: Texts) => draft.optimizer === "adam" || decaying(draft);
 
 /** The optimizer and what goes with it. */
 export const LEARNING_FIELDS = {
@@ -13,6 +15,9 @@ export const LEARNING_FIELDS = {
     options: [
       ["adam", "Adam"],
       ["adamw", "AdamW"],
+      ["lamb", "LAMB"],
+      ["rmsprop", "RMSprop"],
+      ["adagrad", "Adagrad"],
       ["sgd", "SGD"],
     ],
     help: "How a gradient becomes a step.",
@@ -34,6 +39,48 @@ export const LEARNING_FIELDS = {
     openMax: true,
     shown: sgd,
     help: "Share of the last step carried on.",
+  },
+  nesterov: {
+    section: "optimizer",
+    label: "Nesterov",
+    kind: "box",
+    shown: sgd,
+    help: "Steps from where the momentum will lead.",
+  },
+  alpha: {
+    section: "optimizer",
+    label: "Alpha",
+    kind: "number",
+    min: 0,
+    max: 1,
+    openMax: true,
+    shown: rmsprop,
+    help: "Memory of the squared gradient.",
+  },
+  rmspropMomentum: {
+    section: "optimizer",
+    label: "Momentum",
+    kind: "number",
+    min: 0,
+    max: 1,
+    openMax: true,
+    shown: rmsprop,
+    help: "Share of the last step carried on; 0 is off.",
+  },
+  centered: {
+    section: "optimizer",
+    label: "Centered",
+    kind: "box",
+    shown: rmsprop,
+    help: "Divides by the deviation from the mean gradient.",
+  },
+  initialAccumulator: {
+    section: "optimizer",
+    label: "Accumulator at first",
+    kind: "number",
+    min: 0,
+    shown: adagrad,
+    help: "Where the sum of squared gradients starts.",
   },
   beta1: {
     section: "optimizer",
@@ -61,7 +108,7 @@ export const LEARNING_FIELDS = {
     kind: "number",
     min: 0,
     openMin: true,
-    shown: adam,
+    shown: (draft) => !sgd(draft),
     help: "Keeps the division finite.",
   },
   weightDecay: {
@@ -69,7 +116,17 @@ export const LEARNING_FIELDS = {
     label: "Weight decay",
     kind: "number",
     min: 0,
-    shown: adamw,
+    shown: decaying,
     help: "Decoupled: w ← w − rate · decay · w.",
+  },
+  decayedParameters: {
+    section: "regularization",
+    label: "Decay and L2 of",
+    kind: "select",
+    options: [
+      ["weights", "Weights"],
+      ["all", "Everything"],
+    ],
+    help: "Everything includes biases and BatchNorm’s scale and shift.",
   },
 } as const satisfies Readonly<Record<string, Field>>;

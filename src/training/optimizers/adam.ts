@@ -21,11 +21,7 @@ export const adam: Optimizer = {
   addUpdate: addAdamUpdate,
 };
 
-export function adamScalars(
-  config: OptimizerConfig,
-  learningRate: number,
-  step: number,
-): Readonly<Record<string, number>> {
+export function adamScalars(config: OptimizerConfig, learningRate: number, step: number) {
   const { beta1, beta2, epsilon } = config;
   const root = Math.sqrt((1 - beta2 ** step) / (1 - beta2));
   return {
@@ -34,14 +30,15 @@ export function adamScalars(
   };
 }
 
-export function addAdamUpdate({
-  builder,
-  config,
-  parameter,
-  gradient,
-  slot,
-  scalar,
-}: ParameterUpdate): UpdatedParameter {
+export function addAdamUpdate(update: ParameterUpdate): UpdatedParameter {
+  const { builder, parameter, scalar } = update;
+  const { direction, slots } = addAdamMoments(update);
+  const step = builder.add("Mul", [direction, scalar("step_size")]);
+  return { parameter: builder.add("Sub", [parameter, step], { stem: "next_parameter" }), slots };
+}
+
+/** The two moments after the step, and M/(√V + e). */
+export function addAdamMoments({ builder, config, gradient, slot, scalar }: ParameterUpdate) {
   const keptFirst = builder.add("Mul", [slot("first"), builder.scalar(config.beta1)]);
   const first = builder.add("Add", [keptFirst, gradient], { stem: "next_first" });
   const square = builder.add("Mul", [gradient, gradient]);
@@ -49,8 +46,5 @@ export function addAdamUpdate({
   const second = builder.add("Add", [keptSecond, square], { stem: "next_second" });
   const root = builder.add("Sqrt", [second]);
   const scale = builder.add("Add", [root, scalar("step_epsilon")]);
-  const direction = builder.add("Div", [first, scale]);
-  const step = builder.add("Mul", [direction, scalar("step_size")]);
-  const next = builder.add("Sub", [parameter, step], { stem: "next_parameter" });
-  return { parameter: next, slots: { first, second } };
+  return { direction: builder.add("Div", [first, scale]), slots: { first, second } };
 }

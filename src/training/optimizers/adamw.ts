@@ -5,7 +5,7 @@ import type { Optimizer } from "./optimizer.ts";
  * AdamW, I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization" (2019), in PyTorch's
  * form: w ← (1 − lr·λ)·w, then Adam's step with a gradient that knows nothing of the decay.
  *
- * As in PyTorch the decay is of every parameter, biases and BatchNorm's included.
+ * PyTorch decays every parameter it is given; here config.decayedParameters says which.
  */
 export const adamw: Optimizer = {
   slots: adam.slots,
@@ -14,6 +14,7 @@ export const adamw: Optimizer = {
     decay: 1 - learningRate * config.weightDecay,
   }),
   addUpdate: (update) => {
+    if (!update.decayed) return addAdamUpdate(update);
     const decayed = update.builder.add("Mul", [update.parameter, update.scalar("decay")]);
     return addAdamUpdate({ ...update, parameter: decayed });
   },

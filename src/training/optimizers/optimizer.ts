@@ -28,6 +28,8 @@ export interface ParameterUpdate {
   readonly parameter: string;
   /** Gradient of the whole loss, penalties included. */
   readonly gradient: string;
+  /** Whether a decoupled weight decay reaches the parameter. */
+  readonly decayed: boolean;
   slot(name: string): string;
   scalar(name: string): string;
 }

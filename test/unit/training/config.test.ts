@@ -44,6 +44,10 @@ describe("a configuration", () => {
       'loss: "hinge" is not allowed; "cross-entropy" or "binary-cross-entropy" or',
     ],
     [
+      { optimizer: { kind: "sgd", nesterov: true, momentum: 0 } },
+      "optimizer.nesterov: true looks ahead along the momentum, which is 0",
+    ],
+    [
       { loss: "huber", lossOptions: { labelSmoothing: 0.1 } },
       'lossOptions.labelSmoothing: 0.1 has no meaning with loss "huber"; 0 does',
     ],

@@ -3,6 +3,7 @@ import { allocateBatch, fillBatch } from "../../../src/data/batches.ts";
 import { withSampleShape } from "../../../src/data/dataset.ts";
 import { openDataset } from "../../../src/data/open-dataset.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
+import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
 import type { TrainingConfig } from "../../../src/protocol/training.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
 import { sampleInput } from "../../../src/training/forward-part.ts";
@@ -79,6 +80,7 @@ export function toOptimizer(torch: TorchOptimizer): TrainingConfig["optimizer"] 
     AdamW: "adamw",
   };
   return {
+    ...DEFAULT_TRAINING_CONFIG.optimizer,
     kind: kinds[torch.name] ?? "sgd",
     learningRate: torch.lr,
     momentum: torch.momentum ?? 0,

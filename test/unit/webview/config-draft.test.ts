@@ -25,6 +25,7 @@ test("every option comes back", () => {
     },
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
     lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
+    decayedParameters: "all" as const,
     l1: 0.01,
     maxNorm: { limit: 3 },
     variationalDropout: { klWeight: 0.5, warmUpEpochs: 4 },
@@ -47,6 +48,10 @@ describe("a wrong value is told at its field", () => {
     [{ split: "100/0/0" }, "Validation needs a share: early stopping and the curves use it."],
     [{ classWeights: "1, -2" }, "Write none, balanced, or numbers above 0 between commas."],
     [{ labelSmoothing: "1" }, "Must be smaller than 1."],
+    [
+      { optimizer: "sgd", nesterov: "true", momentum: "0" },
+      "Looks ahead along the momentum, which must be above 0.",
+    ],
     [{ data: " " }, "Choose a data set, or write digits."],
     [
       { loss: "mean-squared-error", monitor: "validationAccuracy" },

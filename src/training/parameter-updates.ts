@@ -1,0 +1,75 @@
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
+import { addProjection, type NormLimit } from "./max-norm.ts";
+import { OPTIMIZERS } from "./optimizers/table.ts";
+
+/** A tensor that a step takes as input and gives back changed. */
+export interface StateTensor {
+  /** Input of the step graph. */
+  readonly name: string;
+  /** Output of the step graph. */
+  readonly next: string;
+  readonly dims: readonly number[];
+  /** A parameter, a running statistic, or a tensor the optimizer keeps. */
+  readonly kind: "parameter" | "state" | "slot";
+}
+
+export interface UpdateOptions {
+  readonly config: Pick<TrainingConfig, "optimizer" | "maxNorm">;
+  readonly parameters: readonly string[];
+  /** The parameters that a decoupled weight decay reaches; all when left out. */
+  readonly decayed?: ReadonlySet<string>;
+  /** Where the limit on the length of a unit's weights acts, by parameter. */
+  readonly limits: ReadonlyMap<string, NormLimit>;
+}
+
+/** Names for the scalar inputs of the optimizer, by its own names. */
+export function addScalars(
+  builder: GraphBuilder,
+  optimizer: OptimizerConfig,
+): ReadonlyMap<string, string> {
+  const names = Object.keys(OPTIMIZERS[optimizer.kind].scalars(optimizer, 0, 1));
+  return new Map(names.map((name) => [name, builder.freshName(name)]));
+}
+
+/** The optimizer's step of each parameter, and what it keeps for it. */
+export function addUpdates(
+  builder: GraphBuilder,
+  options: UpdateOptions,
+  gradients: ReadonlyMap<string, string>,
+  scalars: ReadonlyMap<string, string>,
+  graph: Graph,
+): readonly StateTensor[] {
+  const { config, limits, decayed } = options;
+  const optimizer = OPTIMIZERS[config.optimizer.kind];
+  return options.parameters.flatMap((parameter): StateTensor[] => {
+    const { dims } = graph.initializers.get(parameter) as Tensor;
+    const slots = new Map(
+      optimizer
+        .slots(config.optimizer)
+        .map((slot) => [slot, builder.freshName(`${parameter}.${slot}`)]),
+    );
+    const updated = optimizer.addUpdate({
+      builder,
+      config: config.optimizer,
+      parameter,
+      gradient: gradients.get(parameter) as string,
+      decayed: decayed?.has(parameter) ?? true,
+      slot: (name) => slots.get(name) as string,
+      scalar: (name) => scalars.get(name) as string,
+    });
+    const limit = config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
+    const next =
+      limit === undefined
+        ? updated.parameter
+        : addProjection(builder, limit, config.maxNorm.limit, updated.parameter, dims);
+    return [
+      { name: parameter, next, dims, kind: "parameter" },
+      ...[...slots].map(([slot, name]): StateTensor => {
+        return { name, next: updated.slots[slot] as string, dims, kind: "slot" };
+      }),
+    ];
+  });
+}
