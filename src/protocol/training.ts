@@ -28,6 +28,7 @@ export interface TrainingConfig {
   readonly batchSize: number;
   readonly maxEpochs: number;
   readonly optimizer: OptimizerConfig;
+  readonly schedule: ScheduleConfig;
   /** What weight decay, L2 and L1 are of: weights, or every parameter, biases and BatchNorm's included. */
   readonly decayedParameters: "weights" | "all";
   /** Adds l2·½·Σw² over the decayed parameters to the loss. */
@@ -88,6 +89,33 @@ export interface OptimizerConfig {
   readonly epsilon: number;
   /** adamw, decoupled, w ← w − learningRate·weightDecay·w; and lamb, in the step it scales. */
   readonly weightDecay: number;
+}
+
+/** How the learning rate changes in the course of a run. */
+export interface ScheduleConfig {
+  readonly kind: "constant" | "step" | "exponential" | "cosine" | "one-cycle" | "plateau";
+  /** step and plateau: what the learning rate is multiplied by. */
+  readonly factor: number;
+  /** step only. */
+  readonly everyEpochs: number;
+  /** exponential only: what the learning rate is multiplied by after each epoch. */
+  readonly epochFactor: number;
+  /** cosine and plateau: the lowest learning rate. */
+  readonly minimum: number;
+  /** one-cycle only: the share of all updates at which the learning rate is reached. */
+  readonly peakAt: number;
+  /** one-cycle only: it starts at learningRate/startDivisor and ends at that over endDivisor. */
+  readonly startDivisor: number;
+  readonly endDivisor: number;
+  /** plateau only: epochs without improvement of the metric that early stopping watches. */
+  readonly patience: number;
+  /** plateau only: the share of the best by which a metric must be better. */
+  readonly threshold: number;
+  /** plateau only: epochs after a change in which nothing is counted. */
+  readonly cooldown: number;
+  /** Any kind: the learning rate grows from warmUpStart of it in so many epochs. */
+  readonly warmUpEpochs: number;
+  readonly warmUpStart: number;
 }
 
 export interface EarlyStoppingConfig {
@@ -162,6 +190,8 @@ export type TrainingEvent =
       readonly trainAccuracy?: JsonNumber;
       readonly validationLoss: JsonNumber;
       readonly validationAccuracy?: JsonNumber;
+      /** Of the epoch's last step; absent in the record of an older run. */
+      readonly learningRate?: number;
       readonly seconds: number;
       readonly best: boolean;
       /** Activation statistics of the watched values on a fixed validation batch. */

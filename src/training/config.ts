@@ -69,7 +69,15 @@ export function checkConfig(config: TrainingConfig, file?: string): void {
     );
   }
   checkLossOptions(config, file);
-  const { kind, nesterov, momentum } = config.optimizer;
+  const { schedule, optimizer } = config;
+  const lowered = schedule.kind === "cosine" || schedule.kind === "plateau";
+  if (lowered && schedule.minimum > optimizer.learningRate) {
+    throw new InputError(
+      `schedule.minimum: ${schedule.minimum} is above optimizer.learningRate ${optimizer.learningRate}, which it is to end`,
+      file,
+    );
+  }
+  const { kind, nesterov, momentum } = optimizer;
   if (kind === "sgd" && nesterov && momentum === 0) {
     throw new InputError(
       "optimizer.nesterov: true looks ahead along the momentum, which is 0; optimizer.momentum above 0 is needed",

@@ -13,6 +13,7 @@ import {
 import type { Evaluation, Evaluator, Weights } from "./evaluate.ts";
 import { LossMeter } from "./loss-meter.ts";
 import type { LossSettings } from "./losses/loss.ts";
+import { LearningRate } from "./schedules/learning-rate.ts";
 import type { StepSession } from "./step-session.ts";
 import { divergenceFactor } from "./variational-divergence.ts";
 import { percentiles, type WatchedValues } from "./watched-values.ts";
@@ -49,6 +50,8 @@ export interface LoopOutcome {
 interface TrainedEpoch extends Evaluation {
   /** What variational dropout's divergence added to the loss at the last step. */
   readonly klLoss?: number;
+  /** Of the last step. */
+  readonly learningRate: number;
 }
 
 /** The longest that steps go on without the event loop getting its turn, in milliseconds. */
@@ -64,6 +67,7 @@ const LONGEST_TURN = 50;
 export class TrainingLoop {
   readonly #options: LoopOptions;
   readonly #stepsPerEpoch: number;
+  readonly #learningRate: LearningRate;
   readonly #initial: Weights;
   #best: Weights;
   #stopping: EarlyStoppingState;
@@ -73,6 +77,8 @@ export class TrainingLoop {
   constructor(options: LoopOptions) {
     this.#options = options;
     this.#stepsPerEpoch = stepsPerEpoch(options.split.train.length, options.batch.size);
+    const { config } = options;
+    this.#learningRate = new LearningRate(config, config.maxEpochs * this.#stepsPerEpoch);
     this.#stopping = startEarlyStopping(options.config.earlyStopping);
     this.#initial = this.#snapshot();
     this.#best = this.#initial;
@@ -105,6 +111,7 @@ export class TrainingLoop {
       ...accuracy("trainAccuracy", train),
       validationLoss: jsonNumber(validation.loss),
       ...accuracy("validationAccuracy", validation),
+      learningRate: train.learningRate,
       seconds: (performance.now() - started) / 1000,
       best: verdict.best,
       activations: this.#options.watched.statistics(activations),
@@ -118,11 +125,13 @@ export class TrainingLoop {
     const meter = new LossMeter(config.loss, this.#options.lossSettings);
     const factor = divergenceFactor(config.variationalDropout, epoch, rows.length);
     let divergence: number | undefined;
+    let learningRate = this.#learningRate.at(epoch - 1, this.#stepsDone);
     for (let index = 0; index < this.#stepsPerEpoch; index++) {
       if (await this.#waitOrCancelled()) return "cancelled";
       const filled = fillBatch(batch, dataset, rows, index * batch.size);
       const sampled = this.#stepsDone % config.statistics.everySteps === 0;
-      const result = await step.run(batch, config.optimizer.learningRate, sampled, factor);
+      learningRate = this.#learningRate.at(epoch - 1, this.#stepsDone);
+      const result = await step.run(batch, learningRate, sampled, factor);
       divergence = result.divergence;
       this.#stepsDone++;
       meter.add(result.output, batch, filled);
@@ -138,8 +147,8 @@ export class TrainingLoop {
       });
       if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) return "diverged";
     }
-    const result = meter.result();
-    return divergence === undefined ? result : { ...result, klLoss: factor * divergence };
+    const kl = divergence === undefined ? {} : { klLoss: factor * divergence };
+    return { ...meter.result(), ...kl, learningRate };
   }
 
   /** Lets a pause pass and messages in. */
@@ -161,6 +170,7 @@ export class TrainingLoop {
     const metric = byAccuracy ? (validation.accuracy ?? Number.NaN) : validation.loss;
     const verdict = checkEpoch(this.#stopping, earlyStopping, epoch, metric);
     this.#stopping = verdict.state;
+    this.#learningRate.measured(metric);
     return verdict;
   }
 

@@ -3,6 +3,7 @@ import type { Field } from "./field.ts";
 import { learningConfig, learningDraft } from "./learning-draft.ts";
 import { lossConfig, lossDraft, weightsError } from "./loss-draft.ts";
 import { hasAccuracy } from "./loss-fields.ts";
+import { scheduleConfig, scheduleDraft } from "./schedule-draft.ts";
 import { type Draft, FIELD_IDS, type FieldId, fieldOf, isShown } from "./setup-fields.ts";
 
 /** From a configuration to the form's texts, and back with a sentence for each wrong one. */
@@ -26,6 +27,7 @@ export function draftOf(config: TrainingConfig): Draft {
     batchSize: String(config.batchSize),
     maxEpochs: String(config.maxEpochs),
     ...learningDraft(config),
+    ...scheduleDraft(config.schedule),
     l2: String(config.l2),
     l1: String(config.l1),
     maxNorm: String(config.maxNorm.limit),
@@ -69,6 +71,9 @@ export function checkDraft(draft: Draft, base: TrainingConfig): Checked {
   }
   if (draft.optimizer === "sgd" && draft.nesterov === "true" && Number(draft.momentum) === 0) {
     errors.nesterov = "Looks ahead along the momentum, which must be above 0.";
+  }
+  if (isShown("minimum", draft) && Number(draft.minimum) > Number(draft.learningRate)) {
+    errors.minimum ??= "Must not be above the learning rate.";
   }
   if (Object.keys(errors).length > 0) return { ok: false, errors };
   const known = draftOf(base);
@@ -159,6 +164,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     batchSize: Number(draft.batchSize),
     maxEpochs: Number(draft.maxEpochs),
     ...learningConfig(draft),
+    schedule: scheduleConfig(draft),
     l2: Number(draft.l2),
     l1: Number(draft.l1),
     maxNorm: { limit: Number(draft.maxNorm) },

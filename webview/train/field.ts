@@ -3,6 +3,7 @@ export const SECTIONS = [
   { id: "before", title: "Before training" },
   { id: "training", title: "Training" },
   { id: "optimizer", title: "Optimizer" },
+  { id: "schedule", title: "Learning rate schedule" },
   { id: "regularization", title: "Regularization" },
   { id: "earlyStopping", title: "Early stopping" },
   { id: "watching", title: "Statistics" },

@@ -87,9 +87,11 @@ export class RunHeader extends LitElement {
     const { start, epochs } = this.run;
     if (start === undefined) return "";
     const each = secondsPerEpoch(this.run);
+    const rate = epochs.at(-1)?.learningRate;
     const left = this.status === "running" ? secondsLeft(this.run) : undefined;
     return [
       `epoch ${count(epochs.length)}/${count(start.config.maxEpochs)}`,
+      rate === undefined ? "" : `learning rate ${Number(rate.toPrecision(3))}`,
       each === undefined ? "" : `${duration(each)} per epoch`,
       left === undefined ? "" : `at most ${duration(left)} left`,
     ]

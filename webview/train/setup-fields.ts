@@ -1,6 +1,7 @@
 import type { Field, Texts } from "./field.ts";
 import { LEARNING_FIELDS } from "./learning-fields.ts";
 import { LOSS_FIELDS } from "./loss-fields.ts";
+import { SCHEDULE_FIELDS } from "./schedule-fields.ts";
 
 /** The form as data: one entry a field, in the order shown. */
 
@@ -57,6 +58,7 @@ export const FIELDS = {
     help: "Early stopping may end sooner.",
   },
   ...LEARNING_FIELDS,
+  ...SCHEDULE_FIELDS,
   l2: {
     section: "regularization",
     label: "L2",

@@ -129,6 +129,8 @@ export class SetupForm extends LitElement {
         return `batch ${draft.batchSize} · ${draft.maxEpochs} epochs`;
       case "optimizer":
         return `${draft.optimizer} ${draft.learningRate}`;
+      case "schedule":
+        return draft.rateWarmUpEpochs === "0" ? draft.schedule : `${draft.schedule}, warm-up`;
       case "regularization":
         return `L2 ${draft.l2}`;
       case "earlyStopping":

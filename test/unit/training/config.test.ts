@@ -48,6 +48,10 @@ describe("a configuration", () => {
       "optimizer.nesterov: true looks ahead along the momentum, which is 0",
     ],
     [
+      { schedule: { kind: "cosine", minimum: 0.1 } },
+      "schedule.minimum: 0.1 is above optimizer.learningRate 0.001",
+    ],
+    [
       { loss: "huber", lossOptions: { labelSmoothing: 0.1 } },
       'lossOptions.labelSmoothing: 0.1 has no meaning with loss "huber"; 0 does',
     ],

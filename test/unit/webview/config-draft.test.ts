@@ -26,6 +26,13 @@ test("every option comes back", () => {
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
     lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
     decayedParameters: "all" as const,
+    schedule: {
+      ...DEFAULT_TRAINING_CONFIG.schedule,
+      kind: "plateau" as const,
+      patience: 3,
+      minimum: 1e-6,
+      warmUpEpochs: 2,
+    },
     l1: 0.01,
     maxNorm: { limit: 3 },
     variationalDropout: { klWeight: 0.5, warmUpEpochs: 4 },
@@ -52,6 +59,7 @@ describe("a wrong value is told at its field", () => {
       { optimizer: "sgd", nesterov: "true", momentum: "0" },
       "Looks ahead along the momentum, which must be above 0.",
     ],
+    [{ schedule: "cosine", minimum: "0.1" }, "Must not be above the learning rate."],
     [{ data: " " }, "Choose a data set, or write digits."],
     [
       { loss: "mean-squared-error", monitor: "validationAccuracy" },
