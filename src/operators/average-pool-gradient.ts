@@ -6,7 +6,7 @@ import { multiply, padWithZeros, scale } from "./emit.ts";
 import type { GradientContext, GradientRule } from "./operator.ts";
 import { readEndPadding, type Window, windowExtent, windowOf } from "./window.ts";
 
-interface PoolGeometry extends Window {
+export interface PoolGeometry extends Window {
   readonly inputShape: readonly number[];
   readonly sizes: readonly number[];
   readonly outputSizes: readonly number[];
@@ -23,11 +23,20 @@ export const averagePoolGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
   const geometry = poolGeometry(context);
   const share = shareOfEachInput(context, geometry, gradient);
-  const spread = [repeat, poolAgain].find((recipe) => recipe.applies(geometry)) ?? transposedOnes;
-  return [spread.build(context.builder, geometry, share)];
+  return [spreadOverWindows(context.builder, geometry, share)];
 };
 
-function poolGeometry(context: GradientContext): PoolGeometry {
+/** Adds each number of an output to every input of its window. */
+export function spreadOverWindows(
+  builder: GraphBuilder,
+  geometry: PoolGeometry,
+  value: string,
+): string {
+  const recipe = [repeat, poolAgain].find((each) => each.applies(geometry)) ?? transposedOnes;
+  return recipe.build(builder, geometry, value);
+}
+
+export function poolGeometry(context: GradientContext): PoolGeometry {
   const inputShape = context.inputShape(0);
   const sizes = inputShape.slice(2);
   const outputSizes = context.outputShape(0).slice(2);

@@ -1,13 +1,12 @@
 import { intsAttribute, stringAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
 import type { Node } from "../graph/graph.ts";
-import { InputError } from "../graph/input-error.ts";
 import { type ConvGeometry, geometryBetween } from "./conv-geometry.ts";
 import { chooseWeightGradient } from "./conv-weight-gradient.ts";
 import { slice, sumOver } from "./emit.ts";
 import { type GradientContext, type GradientRule, UNKNOWN_SIZE } from "./operator.ts";
 import { rangeOf } from "./shape-algebra.ts";
-import { windowExtent, windowOf } from "./window.ts";
+import { readEndPadding, windowExtent, windowOf } from "./window.ts";
 
 /** O = s·(H − 1) + output_padding + extent − begin − end, unless output_shape or auto_pad say it. */
 export function convTransposeSizes(
@@ -24,9 +23,10 @@ export function convTransposeSizes(
     if (given !== undefined) return given;
     if (typeof size !== "number") return UNKNOWN_SIZE;
     const stride = window.strides[axis] ?? 1;
-    if (same) return size * stride;
-    const padding = (window.begin[axis] ?? 0) + (window.end[axis] ?? 0);
-    return (size - 1) * stride + (extra?.[axis] ?? 0) + windowExtent(window, axis) - padding;
+    const whole = (size - 1) * stride + (extra?.[axis] ?? 0) + windowExtent(window, axis);
+    // Windows narrower than the stride do not reach s·H; ONNX Runtime adds nothing there.
+    if (same) return Math.min(size * stride, whole);
+    return whole - (window.begin[axis] ?? 0) - (window.end[axis] ?? 0);
   });
 }
 
@@ -65,13 +65,23 @@ export const convTransposeGradient: GradientRule = (context, [gradient]) => {
 
 /** The Conv whose adjoint the node is: it maps the node's output (N, M, O…) to its input. */
 function adjointGeometry(context: GradientContext): ConvGeometry {
-  const automatic = stringAttribute(context.node, "auto_pad", "NOTSET").startsWith("SAME");
-  if (automatic || intsAttribute(context.node, "output_shape") !== undefined) {
-    throw new InputError(
-      `node ${context.node.name}: ConvTranspose with auto_pad or output_shape has no gradient yet; state its pads`,
-    );
-  }
-  return geometryBetween(context, context.outputShape(0), context.inputShape(0));
+  const geometry = geometryBetween(context, context.outputShape(0), context.inputShape(0));
+  const { node } = context;
+  const same = stringAttribute(node, "auto_pad", "NOTSET").startsWith("SAME");
+  if (!same && intsAttribute(node, "output_shape") === undefined) return geometry;
+  const extra = intsAttribute(node, "output_padding") ?? [];
+  // What an output of the stated size leaves over is cut off: half at each side, and an odd one at the
+  // end with SAME_UPPER, else at the beginning.
+  const totals = geometry.sizes.map((size, axis) => {
+    const inputs = (geometry.outputSizes[axis] ?? 1) - 1;
+    const whole = inputs * (geometry.strides[axis] ?? 1) + windowExtent(geometry, axis);
+    return Math.max(whole + (extra[axis] ?? 0) - size, 0);
+  });
+  const upper = stringAttribute(node, "auto_pad", "NOTSET") === "SAME_UPPER";
+  const begin = totals.map((total) => (upper ? Math.floor(total / 2) : Math.ceil(total / 2)));
+  const end = totals.map((total, axis) => total - (begin[axis] ?? 0));
+  const window = { ...geometry, begin, end };
+  return { ...window, readEnd: readEndPadding(window, geometry.sizes, geometry.outputSizes) };
 }
 
 function cropped(context: GradientContext, geometry: ConvGeometry, gradient: string): string {

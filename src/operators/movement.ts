@@ -1,11 +1,5 @@
-import {
-  floatAttribute,
-  intAttribute,
-  intsAttribute,
-  stringAttribute,
-} from "../graph/attributes.ts";
+import { intAttribute, intsAttribute, stringAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
-import { InputError } from "../graph/input-error.ts";
 import { addNode, reshape, slice, transpose, zeros } from "./emit.ts";
 import {
   type ElementRule,
@@ -102,57 +96,6 @@ const splitGradient: GradientRule = (context, gradients) => {
   return [builder.add("Concat", parts, { attributes: { axis: { int: axis } } })];
 };
 
-/** Pads at the beginning of each axis, then at the end: input 1, or an attribute before opset 11. */
-const padShape: ShapeRule = (context) => {
-  const input = context.input(0);
-  const pads = integerList(context, "pads", 1);
-  const axes = context.elements(3);
-  if (input === undefined || pads === "absent") return [];
-  const rank = input.shape.length;
-  if (pads === undefined) {
-    return [
-      withShape(
-        input,
-        rangeOf(rank).map(() => UNKNOWN_SIZE),
-      ),
-    ];
-  }
-  const positions = (axes ?? rangeOf(rank)).map((axis) => positiveAxis(Number(axis), rank));
-  const shape = input.shape.map((size, axis) => {
-    const position = positions.indexOf(axis);
-    if (position < 0) return size;
-    return sumOfSizes([size, pads[position] ?? 0, pads[position + positions.length] ?? 0]);
-  });
-  return [withShape(input, shape)];
-};
-
-const padForward: TrainingForwardRule = (context) => {
-  const { builder, node, inputs, outputs } = context;
-  const pads = intsAttribute(node, "pads");
-  const mode = { mode: { string: stringAttribute(node, "mode", "constant") } };
-  const value = floatAttribute(node, "value", 0);
-  const current = [inputs[0] ?? "", builder.ints(pads ?? []), builder.scalar(value)];
-  addNode(builder, "Pad", pads === undefined ? inputs : current, outputs, mode);
-};
-
-/** Padding by −p takes off what padding by p put on, and puts back what negative p took off. */
-const padGradient: GradientRule = (context, [gradient]) => {
-  if (gradient === undefined) return [];
-  const mode = stringAttribute(context.node, "mode", "constant");
-  const pads = integerList(context, "pads", 1);
-  if (mode !== "constant" || pads === undefined || pads === "absent") {
-    throw new InputError(
-      `node ${context.node.name}: Pad has a gradient only for mode "constant" with constant pads, not for mode "${mode}"`,
-    );
-  }
-  const { builder } = context;
-  const axes = context.elements(3);
-  const negated = builder.ints(pads.map((pad) => -pad));
-  const inputs =
-    axes === undefined ? [gradient, negated] : [gradient, negated, "", builder.ints(axes)];
-  return [builder.add("Pad", inputs)];
-};
-
 const depthToSpaceShape = shapeOfFirst((shape, context) => {
   const block = intAttribute(context.node, "blocksize", 1);
   const [batch, channels, ...sizes] = shape;
@@ -208,7 +151,6 @@ export const movementRules: readonly OperatorRule[] = [
     trainingForward: splitForward,
     gradient: splitGradient,
   },
-  { opType: "Pad", inferShapes: padShape, trainingForward: padForward, gradient: padGradient },
   { opType: "DepthToSpace", inferShapes: depthToSpaceShape, gradient: depthToSpaceGradient },
   { opType: "SpaceToDepth", inferShapes: spaceToDepthShape, gradient: spaceToDepthGradient },
 ];

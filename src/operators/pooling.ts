@@ -3,13 +3,15 @@ import { DataType } from "../graph/data-type.ts";
 import { changeNode } from "../graph/edit.ts";
 import { elementCount, float32Tensor } from "../graph/tensor.ts";
 import { averagePoolGradient } from "./average-pool-gradient.ts";
-import { addNode, copyNode, multiply, reshape, zeros } from "./emit.ts";
-import type {
-  GradientContext,
-  GradientRule,
-  OperatorRule,
-  ShapeRule,
-  TrainingForwardRule,
+import { addNode, copyNode, multiply, reshape, scatterSum } from "./emit.ts";
+import { globalLpPoolGradient, lpPoolGradient } from "./lp-pool.ts";
+import {
+  type GradientContext,
+  type GradientRule,
+  type OperatorRule,
+  type ShapeRule,
+  type TrainingForwardRule,
+  UNKNOWN_SIZE,
 } from "./operator.ts";
 import { shapeOfFirst, withShape } from "./shape-rules.ts";
 import { windowOf, windowOutputSizes } from "./window.ts";
@@ -30,10 +32,35 @@ const poolShape: ShapeRule = (context) => {
 
 const globalPoolShape = shapeOfFirst((shape) => shape.map((size, axis) => (axis < 2 ? size : 1)));
 
-/** Known where input 2 states it. */
+/** As input 2 states it, or the size that the pooling came from: s·(H − 1) + k − begin − end. */
 const unpoolShape: ShapeRule = (context) => {
   const input = context.input(0);
-  return input === undefined ? [] : [withShape(input, context.elements(2))];
+  const kernel = intsAttribute(context.node, "kernel_shape");
+  if (input === undefined) return [];
+  if ((context.node.input[2] ?? "") !== "") return [withShape(input, context.elements(2))];
+  if (kernel === undefined) return [];
+  const { strides, begin, end } = windowOf(context.node, kernel, []);
+  const shape = input.shape.map((size, position) => {
+    const axis = position - 2;
+    if (axis < 0) return size;
+    const padding = (begin[axis] ?? 0) + (end[axis] ?? 0);
+    return typeof size === "number"
+      ? (size - 1) * (strides[axis] ?? 1) + (kernel[axis] ?? 1) - padding
+      : UNKNOWN_SIZE;
+  });
+  return [withShape(input, shape)];
+};
+
+/** Each input gets the gradient of the place that it was put to. */
+const unpoolGradient: GradientRule = (context, [gradient]) => {
+  if (gradient === undefined) return [];
+  const { builder, inputs } = context;
+  const shape = context.inputShape(0);
+  const flat = [elementCount(shape)];
+  const values = reshape(builder, gradient, [elementCount(context.outputShape(0))]);
+  const positions = reshape(builder, inputs[1] ?? "", flat);
+  const taken = builder.add("GatherElements", [values, positions]);
+  return [reshape(builder, taken, shape)];
 };
 
 /**
@@ -74,17 +101,10 @@ const maxPoolGradient: GradientRule = (context, [gradient]) => {
       }),
     ];
   }
-  // Not ScatterND: its addition is a data race on the CPU when positions repeat.
   const flat = [elementCount(context.outputShape(0))];
-  const sum = builder.add(
-    "ScatterElements",
-    [
-      zeros(builder, [elementCount(shape)]),
-      reshape(builder, indices, flat),
-      reshape(builder, gradient, flat),
-    ],
-    { attributes: { axis: { int: 0 }, reduction: { string: "add" } } },
-  );
+  const positions = reshape(builder, indices, flat);
+  const updates = reshape(builder, gradient, flat);
+  const sum = scatterSum(builder, [elementCount(shape)], 0, positions, updates);
   return [reshape(builder, sum, shape)];
 };
 
@@ -120,8 +140,8 @@ export const poolingRules: readonly OperatorRule[] = [
     gradient: maxPoolGradient,
   },
   { opType: "AveragePool", inferShapes: poolShape, gradient: averagePoolGradient },
-  { opType: "MaxUnpool", inferShapes: unpoolShape },
-  { opType: "LpPool", inferShapes: poolShape },
+  { opType: "MaxUnpool", inferShapes: unpoolShape, gradient: unpoolGradient },
+  { opType: "LpPool", inferShapes: poolShape, gradient: lpPoolGradient },
   {
     opType: "GlobalAveragePool",
     inferShapes: globalPoolShape,
@@ -133,5 +153,5 @@ export const poolingRules: readonly OperatorRule[] = [
     trainingForward: globalMaxPoolForward,
     gradient: maxPoolGradient,
   },
-  { opType: "GlobalLpPool", inferShapes: globalPoolShape },
+  { opType: "GlobalLpPool", inferShapes: globalPoolShape, gradient: globalLpPoolGradient },
 ];

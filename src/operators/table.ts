@@ -13,6 +13,7 @@ import { movementRules } from "./movement.ts";
 import { normDivisionRules } from "./norm-division.ts";
 import { normalizationRules } from "./normalization.ts";
 import type { OperatorRule } from "./operator.ts";
+import { padRules } from "./pad.ts";
 import { poolingRules } from "./pooling.ts";
 import { quantizationRules } from "./quantization.ts";
 import { recurrentRules } from "./recurrent.ts";
@@ -37,6 +38,7 @@ const rules: readonly OperatorRule[] = [
   ...linearRules,
   ...reshapingRules,
   ...movementRules,
+  ...padRules,
   ...slicingRules,
   ...indexingRules,
   ...cumulativeRules,

@@ -27,7 +27,9 @@ import torch.nn.functional as F
 from gradient_case import case, cases, distinct, normal, positive, random
 import gradient_indexing
 import gradient_reductions
+import gradient_resampling
 import gradient_smooth
+import gradient_windows
 
 FILE = Path(__file__).with_name("gradients.json.gz")
 
@@ -302,7 +304,7 @@ def losses():
 def main() -> None:
     for group in (convolutions, transposed_convolutions, pools, normalizations, elementwise, shapes, linear, losses):
         group()
-    for family in (gradient_smooth, gradient_reductions, gradient_indexing):
+    for family in (gradient_smooth, gradient_reductions, gradient_indexing, gradient_windows, gradient_resampling):
         family.add_cases()
     names = [each["name"] for each in cases]
     assert len(set(names)) == len(names), {name for name in names if names.count(name) > 1}

@@ -28,7 +28,7 @@ interface OracleCase {
 
 const file = new URL("../../oracles/gradients.json.gz", import.meta.url);
 const cases = JSON.parse(gunzipSync(readFileSync(file)).toString()) as readonly OracleCase[];
-const FLOAT_ATTRIBUTES = new Set(["alpha", "beta", "epsilon", "momentum", "lambd", "bias"]);
+const FLOAT_ATTRIBUTES = new Set(["alpha", "beta", "epsilon", "momentum", "lambd", "bias", "cubic_coeff_a", "extrapolation_value"]);
 
 const TOLERANCE = 1e-5;
 
@@ -66,6 +66,11 @@ function describeModel(oracle: OracleCase): ModelDescription {
   };
 }
 
+/** Each operator runs a few of its cases with two threads too: they cost as much again. */
+function isEarlyCase(oracle: OracleCase): boolean {
+  return cases.filter(({ opType }) => opType === oracle.opType).indexOf(oracle) < 3;
+}
+
 describe("gradients agree with PyTorch in float64", () => {
   const differentiable = cases.filter(
     ({ opType }) => operatorRule("", opType)?.gradient !== undefined,
@@ -79,8 +84,10 @@ describe("gradients agree with PyTorch in float64", () => {
     } as const;
     const model = describeModel(oracle);
     const result = await runStep(model, oracle.outputGradient, options);
-    const again = await runStep(model, oracle.outputGradient, options, 2);
-    expect(again, "with two threads").toEqual(result);
+    if (isEarlyCase(oracle)) {
+      const again = await runStep(model, oracle.outputGradient, options, 2);
+      expect(again, "with two threads").toEqual(result);
+    }
     for (const output of oracle.outputs) {
       const actual = result.values[output.name];
       expect(actual?.dims).toEqual(output.shape);
