@@ -28,7 +28,16 @@ interface OracleCase {
 
 const file = new URL("../../oracles/gradients.json.gz", import.meta.url);
 const cases = JSON.parse(gunzipSync(readFileSync(file)).toString()) as readonly OracleCase[];
-const FLOAT_ATTRIBUTES = new Set(["alpha", "beta", "epsilon", "momentum", "lambd", "bias", "cubic_coeff_a", "extrapolation_value"]);
+const FLOAT_ATTRIBUTES = new Set([
+  "alpha",
+  "beta",
+  "epsilon",
+  "momentum",
+  "lambd",
+  "bias",
+  "cubic_coeff_a",
+  "extrapolation_value",
+]);
 
 const TOLERANCE = 1e-5;
 
