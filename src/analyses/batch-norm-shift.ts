@@ -50,11 +50,9 @@ export const batchNormShift: Analysis = {
 async function run(graph: Graph, options: PassOptions, samples: SampleRuns | undefined) {
   if (samples === undefined) throw new InputError("batch-norm-shift: data is needed");
   const candidates = batchNormCandidates(graph);
-  const batchNorms = candidates.flatMap(({ batchNorm }) =>
-    isRefusal(batchNorm) ? [] : [batchNorm],
-  );
-  const left = candidates.flatMap(({ node, batchNorm }) =>
-    isRefusal(batchNorm) ? [`${siteId(node)} was left out. ${batchNorm.reason}`] : [],
+  const batchNorms = candidates.flatMap(({ plan }) => (isRefusal(plan) ? [] : [plan]));
+  const left = candidates.flatMap(({ node, plan }) =>
+    isRefusal(plan) ? [`${siteId(node)} was left out. ${plan.reason}`] : [],
   );
   if (batchNorms.length === 0) {
     return { sentences: ["The model has no BatchNorm to compare with data.", ...left], tables: [] };

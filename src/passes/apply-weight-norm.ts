@@ -4,9 +4,10 @@ import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { type Candidate, sitesOf } from "./candidates.ts";
 import { normalizableWeight } from "./normalizable-weight.ts";
-import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
-import { isRefusal, nodeLabel, type Refusal } from "./refusal.ts";
+import { type Pass, type PassResult, siteId } from "./pass.ts";
+import { isRefusal, nodeLabel } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 import { requireSites } from "./sites.ts";
 import { standardizeLayers } from "./standardize-layers.ts";
@@ -39,7 +40,8 @@ export const applyWeightNorm: Pass = {
   ],
   data: { option: "start", values: ["data-dependent"] },
   preserves: ({ start }) => (start === "data-dependent" ? "nothing" : "function"),
-  find: (graph) => candidates(graph).map(({ node, weight }) => site(node, weight)),
+  find: (graph) =>
+    sitesOf(candidates(graph), (_, id) => ({ title: `Normalize the weights of ${id}` })),
   apply: (graph, sites) => normalized(graph, chosen(graph, sites)),
   applyOnData: (graph, sites, options, samples) => {
     const choice = chosen(graph, sites);
@@ -49,22 +51,11 @@ export const applyWeightNorm: Pass = {
   },
 };
 
-interface Candidate {
-  readonly node: Node;
-  readonly weight: UnitWeight | Refusal;
-}
-
-function candidates(graph: Graph): Candidate[] {
+function candidates(graph: Graph): readonly Candidate<UnitWeight>[] {
   return graph.nodes.flatMap((node) => {
     const weight = normalizableWeight(graph, node);
-    return weight === undefined ? [] : [{ node, weight }];
+    return weight === undefined ? [] : [{ node, plan: weight }];
   });
-}
-
-function site(node: Node, weight: UnitWeight | Refusal): Site {
-  const id = siteId(node);
-  if (isRefusal(weight)) return { node, id, applicable: false, reason: weight.reason };
-  return { node, id, applicable: true, into: id, title: `Normalize the weights of ${id}` };
 }
 
 interface Chosen {
@@ -76,10 +67,10 @@ function chosen(graph: Graph, sites: readonly string[] | undefined): Chosen {
   const isWanted = requireSites(applyWeightNorm, graph, sites);
   const wanted: UnitWeight[] = [];
   const skipped: { node: string; reason: string }[] = [];
-  for (const { node, weight } of candidates(graph)) {
+  for (const { node, plan } of candidates(graph)) {
     if (!isWanted(siteId(node))) continue;
-    if (isRefusal(weight)) skipped.push({ node: siteId(node), reason: weight.reason });
-    else wanted.push(weight);
+    if (isRefusal(plan)) skipped.push({ node: siteId(node), reason: plan.reason });
+    else wanted.push(plan);
   }
   return { wanted, skipped };
 }

@@ -10,6 +10,7 @@ import {
   isBatchNormalization,
   readBatchNormalization,
 } from "./batch-normalization.ts";
+import type { Candidate } from "./candidates.ts";
 import { hasOneReader } from "./fold-pattern.ts";
 import { knownTensor } from "./known-tensor.ts";
 import { type MeasuredChannels, measureChannels, type VarianceKind } from "./measured-channels.ts";
@@ -18,16 +19,11 @@ import { siteId } from "./pass.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 
-/** A BatchNorm of a graph, or why its statistics cannot be measured. */
-export interface BatchNormCandidate {
-  readonly node: Node;
-  readonly batchNorm: BatchNormalization | Refusal;
-}
-
-export function batchNormCandidates(graph: Graph): readonly BatchNormCandidate[] {
+/** Every BatchNorm of a graph, in node order. */
+export function batchNormCandidates(graph: Graph): readonly Candidate<BatchNormalization>[] {
   return graph.nodes
     .filter(isBatchNormalization)
-    .map((node) => ({ node, batchNorm: measurable(graph, node) }));
+    .map((node) => ({ node, plan: measurable(graph, node) }));
 }
 
 function measurable(graph: Graph, node: Node): BatchNormalization | Refusal {

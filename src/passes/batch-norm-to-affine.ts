@@ -1,5 +1,5 @@
-import { GraphBuilder, makeNode } from "../graph/builder.ts";
-import { changeGraph, changeNode, type GraphChanges, takenNames } from "../graph/edit.ts";
+import { type GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeNode } from "../graph/edit.ts";
 import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
 import { readFloat64, roundedTensor } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -10,12 +10,13 @@ import {
   isBatchNormalization,
   readBatchNormalization,
 } from "./batch-normalization.ts";
+import { type Candidate, changeSites, type SiteChange, sitesOf } from "./candidates.ts";
 import {
   channelArithmetic,
   channelConstantDims,
   FIRST_OPSET_WITH_BROADCASTING,
 } from "./channel-constant.ts";
-import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Pass, type PassResult, siteId } from "./pass.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
 import { valueTypes } from "./value-types.ts";
@@ -35,7 +36,8 @@ export const batchNormToAffine: Pass = {
   options: [],
   data: "never",
   preserves: () => "inference",
-  find: (graph) => candidates(graph).map(({ node, plan }) => site(node, plan)),
+  find: (graph) =>
+    sitesOf(candidates(graph), (_, id) => ({ title: `Rewrite ${id} as Mul and Add` })),
   apply,
 };
 
@@ -48,22 +50,11 @@ interface Plan {
   readonly shift: Tensor;
 }
 
-interface Candidate {
-  readonly node: Node;
-  readonly plan: Plan | Refusal;
-}
-
-function candidates(graph: Graph): Candidate[] {
+function candidates(graph: Graph): readonly Candidate<Plan>[] {
   const nodes = graph.nodes.filter(isBatchNormalization);
   if (nodes.length === 0) return [];
   const types = valueTypes(graph);
   return nodes.map((node) => ({ node, plan: makePlan(graph, node, types) }));
-}
-
-function site(node: Node, plan: Plan | Refusal): Site {
-  const id = siteId(node);
-  if (isRefusal(plan)) return { node, id, applicable: false, reason: plan.reason };
-  return { node, id, applicable: true, into: id, title: `Rewrite ${id} as Mul and Add` };
 }
 
 function makePlan(graph: Graph, node: Node, types: ReadonlyMap<string, ValueType>): Plan | Refusal {
@@ -100,32 +91,12 @@ function constantDims(
 
 function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
   const wanted = requireSites(batchNormToAffine, graph, sites);
-  const names = new GraphBuilder(takenNames(graph));
-  const replace = new Map<Node, readonly Node[]>();
-  const initializers: Tensor[] = [];
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  for (const { node, plan } of candidates(graph)) {
-    const id = siteId(node);
-    if (!wanted(id)) continue;
-    if (isRefusal(plan)) {
-      skipped.push({ node: id, reason: plan.reason });
-      continue;
-    }
-    const changes = rewrite(graph, plan, names);
-    for (const [old, replacement] of changes.replace ?? []) replace.set(old, replacement);
-    initializers.push(...(changes.initializers ?? []));
-    applied.push({ node: id, into: id });
-  }
-  const siteOutputs = [...replace.keys()].map((node) => {
-    const value = node.output[0] ?? "";
-    return { site: siteId(node), before: value, after: value };
-  });
-  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+  const found = candidates(graph).filter(({ node }) => wanted(siteId(node)));
+  return changeSites(graph, found, (plan, builder) => rewrite(graph, plan, builder));
 }
 
 /** The last node keeps the BatchNorm's name, output, doc string and unknown fields. */
-function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): GraphChanges {
+function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): SiteChange {
   const { node, input, output } = plan.batchNorm;
   const steps = [
     { opType: "Mul" as const, stem: `${siteId(node)}_scale`, constant: plan.scale, neutral: 1 },
@@ -146,7 +117,7 @@ function rewrite(graph: Graph, plan: Plan, names: GraphBuilder): GraphChanges {
     value = result;
   }
   if (nodes.length === 0) nodes.push(takePlace(node, makeNode("Identity", [input], [output])));
-  return { replace: new Map([[node, nodes]]), initializers };
+  return { replace: new Map([[node, nodes]]), initializers, into: siteId(node), keeps: output };
 }
 
 function takePlace(node: Node, made: Node): Node {

@@ -1,6 +1,5 @@
 import { floatAttribute } from "../graph/attributes.ts";
-import { GraphBuilder } from "../graph/builder.ts";
-import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import { changeNode } from "../graph/edit.ts";
 import { type Graph, isStandardDomain, type Node, standardOpset } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { nodeRole } from "../graph/node-role.ts";
@@ -11,10 +10,11 @@ import {
   numericProblem,
   readBatchNormalization,
 } from "./batch-normalization.ts";
+import { type Candidate, changeSites, sitesOf } from "./candidates.ts";
 import { hasOneReader, nameForChanged } from "./fold-pattern.ts";
 import { knownTensor, knownValues } from "./known-tensor.ts";
 import { overflowOf } from "./overflow.ts";
-import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Pass, type PassResult, siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
 import { roundOnce } from "./scaled-tensor.ts";
 import { requireSites } from "./sites.ts";
@@ -35,7 +35,11 @@ export const dropRedundantBias: Pass = {
   options: [],
   data: "never",
   preserves: () => "function",
-  find: (graph) => candidates(graph).map(({ layer, plan }) => site(layer, plan)),
+  find: (graph) =>
+    sitesOf(candidates(graph), ({ batchNorm }, id) => ({
+      into: siteId(batchNorm.node),
+      title: `Drop the bias of ${id}`,
+    })),
   apply,
 };
 
@@ -46,18 +50,13 @@ const MEAN = 3;
 /** Before it, Gemm needs its input C. */
 const FIRST_OPSET_WITHOUT_C = 11;
 
-interface Candidate {
-  readonly layer: Node;
-  readonly plan: Plan | Refusal;
-}
-
 interface Plan {
   readonly batchNorm: BatchNormalization;
   readonly mean: Tensor;
   readonly values: Float64Array;
 }
 
-function candidates(graph: Graph): Candidate[] {
+function candidates(graph: Graph): readonly Candidate<Plan>[] {
   const index = indexOf(graph);
   return graph.nodes.flatMap((layer) => {
     // The bias of a node with a role is its state.
@@ -70,15 +69,8 @@ function candidates(graph: Graph): Candidate[] {
     const reader = index
       .uses(layer.output[0] ?? "")
       .find(({ node, input }) => input === 0 && isBatchNormalization(node))?.node;
-    return reader === undefined ? [] : [{ layer, plan: makePlan(graph, layer, reader) }];
+    return reader === undefined ? [] : [{ node: layer, plan: makePlan(graph, layer, reader) }];
   });
-}
-
-function site(layer: Node, plan: Plan | Refusal): Site {
-  const id = siteId(layer);
-  if (isRefusal(plan)) return { node: layer, id, applicable: false, reason: plan.reason };
-  const into = siteId(plan.batchNorm.node);
-  return { node: layer, id, applicable: true, into, title: `Drop the bias of ${id}` };
 }
 
 function makePlan(graph: Graph, layer: Node, reader: Node): Plan | Refusal {
@@ -133,28 +125,20 @@ function channelBias(graph: Graph, layer: Node, channels: number): Float64Array 
 
 function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
   const wanted = requireSites(dropRedundantBias, graph, sites);
-  const builder = new GraphBuilder(takenNames(graph));
-  const replace = new Map<Node, readonly Node[]>();
-  const initializers: Tensor[] = [];
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  const siteOutputs: { site: string; before: string; after: string }[] = [];
-  for (const { layer, plan } of candidates(graph)) {
-    const id = siteId(layer);
-    if (!wanted(id)) continue;
-    if (isRefusal(plan)) {
-      skipped.push({ node: id, reason: plan.reason });
-      continue;
-    }
-    const { node, parameterType, output } = plan.batchNorm;
+  const found = candidates(graph).filter(({ node }) => wanted(siteId(node)));
+  return changeSites(graph, found, ({ batchNorm, mean, values }, builder, layer) => {
+    const { node, parameterType, output } = batchNorm;
     const stored = node.input[MEAN] ?? "";
-    const name = nameForChanged(graph, stored, plan.mean, { builder, copies: false });
-    initializers.push(roundOnce(name, plan.mean.dims, parameterType, plan.values));
-    replace.set(layer, [changeNode(layer, { input: layer.input.slice(0, BIAS) })]);
+    const name = nameForChanged(graph, stored, mean, { builder, copies: false });
     const input = node.input.map((value, position) => (position === MEAN ? name : value));
-    replace.set(node, [changeNode(node, { input })]);
-    applied.push({ node: id, into: siteId(node) });
-    siteOutputs.push({ site: id, before: output, after: output });
-  }
-  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+    return {
+      replace: new Map([
+        [layer, [changeNode(layer, { input: layer.input.slice(0, BIAS) })]],
+        [node, [changeNode(node, { input })]],
+      ]),
+      initializers: [roundOnce(name, mean.dims, parameterType, values)],
+      into: siteId(node),
+      keeps: output,
+    };
+  });
 }

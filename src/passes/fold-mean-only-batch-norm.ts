@@ -1,15 +1,15 @@
-import { GraphBuilder } from "../graph/builder.ts";
-import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import type { GraphBuilder } from "../graph/builder.ts";
+import { changeNode } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { nodeRole, withoutRole } from "../graph/node-role.ts";
 import { roundedTensor } from "../graph/numbers.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { type Candidate, changeSites, type SiteChange, sitesOf } from "./candidates.ts";
 import { channelConstantDims } from "./channel-constant.ts";
 import { biasName, nameForChanged } from "./fold-pattern.ts";
 import { cannotHold } from "./layer-weight.ts";
 import { overflowOf } from "./overflow.ts";
-import { type Pass, type PassResult, type Site, type SiteOutput, siteId } from "./pass.ts";
+import { type Pass, type PassResult, siteId } from "./pass.ts";
 import { channelShift, layerPlaces, onlyReader, type PreActivation } from "./pre-activation.ts";
 import { biasValue, channelBias, layerWithBias, layerWithoutBias } from "./pre-activation-bias.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
@@ -30,7 +30,11 @@ export const foldMeanOnlyBatchNorm: Pass = {
   options: [],
   data: "never",
   preserves: () => "inference",
-  find: (graph) => candidates(graph).map(({ node, fold }) => site(node, fold)),
+  find: (graph) =>
+    sitesOf(candidates(graph), ({ layer }, id) => ({
+      into: siteId(layer),
+      title: `Fold ${id} into ${siteId(layer)}`,
+    })),
   apply,
 };
 
@@ -43,7 +47,7 @@ interface Fold extends PreActivation {
   readonly bias: Float64Array;
 }
 
-function candidates(graph: Graph) {
+function candidates(graph: Graph): readonly Candidate<Fold>[] {
   const subs = graph.nodes.filter(
     (node) => node.opType === "Sub" && nodeRole(node) === "mean-only-batch-norm",
   );
@@ -52,14 +56,7 @@ function candidates(graph: Graph) {
   for (const { place } of layerPlaces(graph)) {
     if (!isRefusal(place)) places.set(place.value, place);
   }
-  return subs.map((node) => ({ node, fold: findFold(graph, node, places) }));
-}
-
-function site(node: Node, fold: Fold | Refusal): Site {
-  const id = siteId(node);
-  if (isRefusal(fold)) return { node, id, applicable: false, reason: fold.reason };
-  const into = siteId(fold.layer);
-  return { node, id, applicable: true, into, title: `Fold ${id} into ${into}` };
+  return subs.map((node) => ({ node, plan: findFold(graph, node, places) }));
 }
 
 function findFold(
@@ -98,41 +95,25 @@ function findFold(
 
 function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
   const wanted = requireSites(foldMeanOnlyBatchNorm, graph, sites);
-  const names = new GraphBuilder(takenNames(graph));
-  const replace = new Map<Node, readonly Node[]>();
-  const initializers: Tensor[] = [];
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  const siteOutputs: SiteOutput[] = [];
-  for (const { node, fold } of candidates(graph)) {
-    const id = siteId(node);
-    if (!wanted(id)) continue;
-    if (isRefusal(fold)) {
-      skipped.push({ node: id, reason: fold.reason });
-      continue;
-    }
-    initializers.push(...rewrite(graph, fold, names, replace));
-    applied.push({ node: id, into: siteId(fold.layer) });
-    const [value = ""] = (fold.shift ?? fold.sub).output;
-    siteOutputs.push({ site: id, before: value, after: value });
-  }
-  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+  const found = candidates(graph).filter(({ node }) => wanted(siteId(node)));
+  return changeSites(graph, found, (fold, builder) => rewrite(graph, fold, builder));
 }
 
-/** @returns the new bias; none where it is zero and there was none. */
+/** A bias that is zero is left out where there was none. */
 function rewrite(
   graph: Graph,
   { layer, add, sub, shift, bias, channels, rank, dataType }: Fold,
   builder: GraphBuilder,
-  replace: Map<Node, readonly Node[]>,
-): readonly Tensor[] {
+): SiteChange {
   const last = shift ?? sub;
   const [output = ""] = last.output;
+  const replace = new Map<Node, readonly Node[]>();
   for (const node of [add, sub, shift]) if (node !== undefined) replace.set(node, []);
+  const done = { replace, into: siteId(layer), keeps: output };
   const old = biasValue(layer);
   if (old === "" && bias.every((value) => value === 0)) {
     replace.set(layer, [layerWithoutBias(layer, output)]);
-    return [];
+    return done;
   }
   const names = { builder, copies: false };
   const known = graph.initializers.get(old);
@@ -142,9 +123,10 @@ function rewrite(
       : nameForChanged(graph, old, known, names);
   if (layer.opType !== "MatMul") {
     replace.set(layer, [layerWithBias(layer, name, output)]);
-    return [roundedTensor(name, [channels], dataType, bias)];
+    return { ...done, initializers: [roundedTensor(name, [channels], dataType, bias)] };
   }
   const input = [layer.output[0] ?? "", name];
   replace.set(last, [changeNode(withoutRole(last), { opType: "Add", input })]);
-  return [roundedTensor(name, channelConstantDims(graph, channels, 1, rank), dataType, bias)];
+  const dims = channelConstantDims(graph, channels, 1, rank);
+  return { ...done, initializers: [roundedTensor(name, dims, dataType, bias)] };
 }

@@ -1,14 +1,14 @@
-import { GraphBuilder, makeNode } from "../graph/builder.ts";
-import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import { type GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeNode } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { roundedTensor } from "../graph/numbers.ts";
-import type { Tensor } from "../graph/tensor.ts";
 import { calibrationTable } from "./calibration-table.ts";
+import { changeSites, type SiteChange, sitesOf } from "./candidates.ts";
 import { calibratedPlan, exactPlan, freshPlan, type InsertionPlan } from "./insertion-plan.ts";
-import { asSites, type Insertion, insertionSites } from "./insertion-sites.ts";
+import { type Insertion, insertionSites, insertionTitle } from "./insertion-sites.ts";
 import { type MeasuredChannels, measureChannels } from "./measured-channels.ts";
-import { type Pass, type PassOptions, type PassResult, type SiteOutput, siteId } from "./pass.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { layerWithoutBias } from "./pre-activation-bias.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
@@ -62,7 +62,10 @@ export const insertBatchNorm: Pass = {
   ],
   data: { option: "mode", values: ["calibrated"] },
   preserves: ({ mode }) => (mode === "fresh" ? "nothing" : "inference"),
-  find: (graph, options) => asSites(insertionSites(graph, insertionOptions(options)), "BatchNorm"),
+  find: (graph, options) =>
+    sitesOf(insertionSites(graph, insertionOptions(options)), (insertion) => ({
+      title: insertionTitle(insertion, "BatchNorm"),
+    })),
   apply: (graph, sites, options) => {
     if (options.mode === "calibrated") {
       throw new InputError("insert-batch-norm: mode calibrated needs data to measure on");
@@ -81,8 +84,8 @@ function insertionOptions({ place, outputLayer }: PassOptions) {
 
 function chosen(graph: Graph, sites: readonly string[] | undefined, options: PassOptions) {
   const wanted = requireSites(insertBatchNorm, graph, sites, options);
-  return insertionSites(graph, insertionOptions(options)).filter(({ layer }) =>
-    wanted(siteId(layer)),
+  return insertionSites(graph, insertionOptions(options)).filter(({ node }) =>
+    wanted(siteId(node)),
   );
 }
 
@@ -94,9 +97,7 @@ async function applyOnData(
 ): Promise<PassResult> {
   if (options.mode !== "calibrated") return insertBatchNorm.apply(graph, sites, options);
   const places = chosen(graph, sites, options);
-  const values = places.flatMap(({ outcome }) =>
-    isRefusal(outcome) ? [] : [normalizedValue(outcome)],
-  );
+  const values = places.flatMap(({ plan }) => (isRefusal(plan) ? [] : [normalizedValue(plan)]));
   // Nothing that is inserted changes what another layer sees, so one measurement is of them all.
   const measured = await measureChannels(graph, values, samples, "unbiased");
   const result = insert(graph, places, options, measured);
@@ -114,31 +115,16 @@ function insert(
   options: PassOptions,
   measured: ReadonlyMap<string, MeasuredChannels>,
 ): PassResult {
-  const names = new GraphBuilder(takenNames(graph));
-  const replace = new Map<Node, readonly Node[]>();
-  const initializers: Tensor[] = [];
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  const siteOutputs: SiteOutput[] = [];
   let biases = 0;
-  for (const { layer, outcome } of places) {
-    const id = siteId(layer);
-    const plan = isRefusal(outcome) ? outcome : planFor(graph, outcome, options, measured);
-    if (isRefusal(plan)) {
-      skipped.push({ node: id, reason: plan.reason });
-      continue;
-    }
-    const { batchNorm, tensors } = addBatchNorm(plan, epsilonOf(options), names, replace);
-    initializers.push(...tensors);
-    applied.push({ node: id, into: batchNorm });
-    const value = normalizedValue(plan);
-    siteOutputs.push({ site: id, before: value, after: value });
+  const result = changeSites(graph, places, (insertion, names) => {
+    const plan = planFor(graph, insertion, options, measured);
+    if (isRefusal(plan)) return plan;
     if (plan.dropsBias) biases++;
-  }
-  const changed = changeGraph(graph, { replace, initializers });
-  if (options.mode !== "fresh") return { graph: changed, applied, skipped, siteOutputs };
-  const statement = freshStatement(applied.length, biases);
-  return { graph: changed, applied, skipped, siteOutputs: [], statement };
+    return addBatchNorm(plan, epsilonOf(options), names);
+  });
+  if (options.mode !== "fresh") return result;
+  const statement = freshStatement(result.applied.length, biases);
+  return { ...result, siteOutputs: [], statement };
 }
 
 function freshStatement(batchNorms: number, biases: number): string {
@@ -170,17 +156,12 @@ function planFor(
 }
 
 /** The node before the place gives its result another name, and the BatchNorm takes it over. */
-function addBatchNorm(
-  plan: InsertionPlan,
-  epsilon: number,
-  names: GraphBuilder,
-  replace: Map<Node, readonly Node[]>,
-) {
+function addBatchNorm(plan: InsertionPlan, epsilon: number, names: GraphBuilder): SiteChange {
   const { layer, add, behind, dataType, channels, numbers, dropsBias } = plan;
   const value = normalizedValue(plan);
   const input = names.freshName(`${value}_before_norm`);
   const name = names.freshName(`${siteId(layer)}_norm`);
-  const tensors = (
+  const initializers = (
     [
       ["weight", numbers.gamma],
       ["bias", numbers.beta],
@@ -190,9 +171,10 @@ function addBatchNorm(
   ).map(([stem, values]) =>
     roundedTensor(names.freshName(`${name}.${stem}`), [channels], dataType, values),
   );
-  const inputs = [input, ...tensors.map((tensor) => tensor.name)];
+  const inputs = [input, ...initializers.map((tensor) => tensor.name)];
   const attributes = { epsilon: { float: epsilon } };
   const batchNorm = makeNode("BatchNormalization", inputs, [value], { name, attributes });
+  const replace = new Map<Node, readonly Node[]>();
   if (dropsBias) {
     if (add !== undefined) replace.set(add, []);
     replace.set(layer, [layerWithoutBias(layer, input), batchNorm]);
@@ -201,5 +183,5 @@ function addBatchNorm(
     const output = [input, ...last.output.slice(1)];
     replace.set(last, [changeNode(last, { output }), batchNorm]);
   }
-  return { batchNorm: name, tensors };
+  return { replace, initializers, into: name, keeps: value };
 }

@@ -1,13 +1,14 @@
-import { GraphBuilder, makeNode } from "../graph/builder.ts";
-import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import { type GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeNode } from "../graph/edit.ts";
 import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
 import { float32Tensor } from "../graph/tensor.ts";
+import { type Candidate, changeSites, sitesOf } from "./candidates.ts";
 import { FIRST_OPSET_WITH_RATIO_INPUT, FIRST_OPSET_WITHOUT_IS_TEST, isDropout } from "./dropout.ts";
 import { hiddenNonlinearities } from "./hidden-nonlinearities.ts";
-import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
-import { nodeLabel, type Refusal, refuse } from "./refusal.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
+import { nodeLabel, refuse } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
 
 /**
@@ -41,39 +42,29 @@ export const insertDropout: Pass = {
   preserves: () => "function",
   find: (graph, options) => {
     const rateOf = rates(graph, options);
-    return candidates(graph).map(({ node, output }) => site(node, output, rateOf(siteId(node))));
+    return sitesOf(candidates(graph), (_, id) => ({
+      title: `Insert a Dropout of rate ${rateOf(id)} behind ${id}`,
+    }));
   },
   apply,
 };
 
-interface Candidate {
-  readonly node: Node;
-  /** The value that is dropped from. */
-  readonly output: string | Refusal;
-}
-
-function candidates(graph: Graph): readonly Candidate[] {
+/** The value behind each nonlinearity that is dropped from. */
+function candidates(graph: Graph): readonly Candidate<{ readonly value: string }>[] {
   const index = indexOf(graph);
   return hiddenNonlinearities(graph).map(({ node, output }) => {
-    if (typeof output === "object") return { node, output };
+    if (typeof output === "object") return { node, plan: output };
     if (index.isOutput(output)) {
       const reason = `The result of ${nodeLabel(node)} (${output}) is an output of the model.`;
-      return { node, output: refuse(reason) };
+      return { node, plan: refuse(reason) };
     }
     const dropout = index.uses(output).find((use) => isDropout(use.node));
-    if (dropout === undefined) return { node, output };
+    if (dropout === undefined) return { node, plan: { value: output } };
     return {
       node,
-      output: refuse(`${nodeLabel(dropout.node)} follows ${nodeLabel(node)} already.`),
+      plan: refuse(`${nodeLabel(dropout.node)} follows ${nodeLabel(node)} already.`),
     };
   });
-}
-
-function site(node: Node, output: string | Refusal, rate: number): Site {
-  const id = siteId(node);
-  if (typeof output === "object") return { node, id, applicable: false, reason: output.reason };
-  const title = `Insert a Dropout of rate ${rate} behind ${id}`;
-  return { node, id, applicable: true, into: id, title };
 }
 
 /**
@@ -121,33 +112,17 @@ function apply(
 ): PassResult {
   const wanted = requireSites(insertDropout, graph, sites, options);
   const rateOf = rates(graph, options);
-  const builder = new GraphBuilder(takenNames(graph));
-  const replace = new Map<Node, readonly Node[]>();
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  const siteOutputs: PassResult["siteOutputs"][number][] = [];
-  for (const { node, output } of candidates(graph)) {
+  const found = candidates(graph).filter(({ node }) => wanted(siteId(node)));
+  return changeSites(graph, found, ({ value }, builder, node) => {
     const id = siteId(node);
-    if (!wanted(id)) continue;
-    if (typeof output === "object") {
-      skipped.push({ node: id, reason: output.reason });
-      continue;
-    }
-    const producer = indexOf(graph).producer(output) as Node;
-    const undropped = builder.freshName(`${output}_undropped`);
-    const renamed = producer.output.map((value) => (value === output ? undropped : value));
-    const dropout = makeDropout(graph, builder, {
-      input: undropped,
-      output,
-      name: builder.freshName(`${id}_dropout`),
-      rate: rateOf(id),
-    });
-    replace.set(producer, [changeNode(producer, { output: renamed }), dropout]);
-    applied.push({ node: id, into: dropout.name });
-    siteOutputs.push({ site: id, before: output, after: output });
-  }
-  const initializers = [...builder.initializers.values()];
-  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+    const producer = indexOf(graph).producer(value) as Node;
+    const input = builder.freshName(`${value}_undropped`);
+    const output = producer.output.map((each) => (each === value ? input : each));
+    const name = builder.freshName(`${id}_dropout`);
+    const place = { input, output: value, name, rate: rateOf(id) };
+    const nodes = [changeNode(producer, { output }), makeDropout(graph, builder, place)];
+    return { replace: new Map([[producer, nodes]]), into: name, keeps: value };
+  });
 }
 
 /** A Dropout as the graph's operator set writes it; equal rates share one initializer. */

@@ -1,16 +1,16 @@
-import { GraphBuilder, makeNode } from "../graph/builder.ts";
-import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
+import { type GraphBuilder, makeNode } from "../graph/builder.ts";
+import { changeNode } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { withRole } from "../graph/node-role.ts";
 import { roundedTensor } from "../graph/numbers.ts";
-import type { Tensor } from "../graph/tensor.ts";
 import { calibrationTable } from "./calibration-table.ts";
+import { changeSites, type SiteChange, sitesOf } from "./candidates.ts";
 import { channelConstantDims } from "./channel-constant.ts";
 import { type MeanOnlyPlan, meanOnlyPlan } from "./insertion-plan.ts";
-import { asSites, insertionSites } from "./insertion-sites.ts";
+import { insertionSites, insertionTitle } from "./insertion-sites.ts";
 import { type MeasuredChannels, measureChannels } from "./measured-channels.ts";
-import { type Pass, type PassOptions, type PassResult, type SiteOutput, siteId } from "./pass.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { layerWithoutBias } from "./pre-activation-bias.ts";
 import { isRefusal } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
@@ -48,7 +48,10 @@ export const insertMeanOnlyBatchNorm: Pass = {
   ],
   data: { option: "mode", values: ["calibrated"] },
   preserves: () => "inference",
-  find: (graph, options) => asSites(places(graph, options), "mean-only BatchNorm"),
+  find: (graph, options) =>
+    sitesOf(places(graph, options), (insertion) => ({
+      title: insertionTitle(insertion, "mean-only BatchNorm"),
+    })),
   apply: (graph, sites, options) => {
     if (options.mode === "calibrated") {
       throw new InputError("insert-mean-only-batch-norm: mode calibrated needs data to measure on");
@@ -64,7 +67,7 @@ function places(graph: Graph, { outputLayer }: PassOptions) {
 
 function chosen(graph: Graph, sites: readonly string[] | undefined, options: PassOptions) {
   const wanted = requireSites(insertMeanOnlyBatchNorm, graph, sites, options);
-  return places(graph, options).filter(({ layer }) => wanted(siteId(layer)));
+  return places(graph, options).filter(({ node }) => wanted(siteId(node)));
 }
 
 async function applyOnData(
@@ -75,7 +78,7 @@ async function applyOnData(
 ): Promise<PassResult> {
   if (options.mode !== "calibrated") return insertMeanOnlyBatchNorm.apply(graph, sites, options);
   const found = chosen(graph, sites, options);
-  const values = found.flatMap(({ outcome }) => (isRefusal(outcome) ? [] : [outcome.value]));
+  const values = found.flatMap(({ plan }) => (isRefusal(plan) ? [] : [plan.value]));
   const measured = await measureChannels(graph, values, samples, "population");
   const result = insert(graph, found, measured);
   return { ...result, tables: [calibrationTable(measured, samples.name)] };
@@ -86,36 +89,14 @@ function insert(
   found: ReturnType<typeof chosen>,
   measured: ReadonlyMap<string, MeasuredChannels>,
 ): PassResult {
-  const names = new GraphBuilder(takenNames(graph));
-  const replace = new Map<Node, readonly Node[]>();
-  const initializers: Tensor[] = [];
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  const siteOutputs: SiteOutput[] = [];
-  for (const { layer, outcome } of found) {
-    const id = siteId(layer);
-    const plan = isRefusal(outcome)
-      ? outcome
-      : meanOnlyPlan(graph, outcome, measured.get(outcome.value)?.mean);
-    if (isRefusal(plan)) {
-      skipped.push({ node: id, reason: plan.reason });
-      continue;
-    }
-    const { into, tensors } = addMeanOnly(graph, plan, names, replace);
-    initializers.push(...tensors);
-    applied.push({ node: id, into });
-    siteOutputs.push({ site: id, before: plan.value, after: plan.value });
-  }
-  return { graph: changeGraph(graph, { replace, initializers }), applied, skipped, siteOutputs };
+  return changeSites(graph, found, (insertion, names) => {
+    const plan = meanOnlyPlan(graph, insertion, measured.get(insertion.value)?.mean);
+    return isRefusal(plan) ? plan : addMeanOnly(graph, plan, names);
+  });
 }
 
 /** The Add behind the layer, where it has one, becomes the Add of b and keeps its name. */
-function addMeanOnly(
-  graph: Graph,
-  plan: MeanOnlyPlan,
-  names: GraphBuilder,
-  replace: Map<Node, readonly Node[]>,
-) {
+function addMeanOnly(graph: Graph, plan: MeanOnlyPlan, names: GraphBuilder): SiteChange {
   const { layer, add, value, dataType, channels, rank, dropsBias } = plan;
   const product = names.freshName(`${value}_product`);
   const centred = names.freshName(`${value}_centred`);
@@ -130,6 +111,7 @@ function addMeanOnly(
       ? changeNode(add, { input: inputs })
       : makeNode("Add", inputs, [value], { name: names.freshName(`${siteId(layer)}_shift`) });
   const added = [withRole(sub, "mean-only-batch-norm"), shift];
+  const replace = new Map<Node, readonly Node[]>();
   if (!dropsBias) {
     const last = add ?? layer;
     replace.set(last, [changeNode(last, { output: [product] }), ...added]);
@@ -139,5 +121,5 @@ function addMeanOnly(
     replace.set(layer, [layerWithoutBias(layer, product)]);
     replace.set(add, added);
   }
-  return { into: name, tensors: [mean, beta] };
+  return { replace, initializers: [mean, beta], into: name, keeps: value };
 }

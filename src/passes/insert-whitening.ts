@@ -5,6 +5,7 @@ import { InputError } from "../graph/input-error.ts";
 import { DEFAULT_ITERATIONS, MOST_ITERATIONS } from "../operators/whitening.ts";
 import { jsonNumber, type ReportTable } from "../protocol/reports.ts";
 import { ChannelCovariance } from "../statistics/channel-covariance.ts";
+import { sitesOf } from "./candidates.ts";
 import { withFloat32 } from "./measured-channels.ts";
 import { type Pass, type PassOptions, type PassResult, type SiteOutput, siteId } from "./pass.ts";
 import { isRefusal } from "./refusal.ts";
@@ -59,12 +60,9 @@ export const insertWhitening: Pass = {
   data: "always",
   preserves: ({ mode }) => (mode === "keep" ? "nothing" : "function"),
   find: (graph, options) =>
-    whiteningCandidates(graph, modeOf(options)).map(({ layer, place }) => {
-      const id = siteId(layer);
-      if (isRefusal(place)) return { node: layer, id, applicable: false, reason: place.reason };
-      const title = `Whiten the input of ${id}`;
-      return { node: layer, id, applicable: true, into: id, title };
-    }),
+    sitesOf(whiteningCandidates(graph, modeOf(options)), (_, id) => ({
+      title: `Whiten the input of ${id}`,
+    })),
   apply: () => {
     throw new InputError("insert-whitening: data to measure the covariance on is needed");
   },
@@ -82,7 +80,7 @@ function chosen(graph: Graph, sites: readonly string[] | undefined, options: Pas
   if (sites === undefined && layers === "first") return candidates.slice(0, 1);
   const named = layers === "all" ? undefined : layers.split(",").map((name) => name.trim());
   const wanted = requireSites(insertWhitening, graph, sites ?? named, options);
-  return candidates.filter(({ layer }) => wanted(siteId(layer)));
+  return candidates.filter(({ node }) => wanted(siteId(node)));
 }
 
 /**
@@ -107,7 +105,7 @@ async function applyOnData(
   const siteOutputs: SiteOutput[] = [];
   const measured: [WhiteningPlace, WhiteningTransform][] = [];
   let changed = graph;
-  for (const { layer, place } of chosen(graph, sites, options)) {
+  for (const { node: layer, plan: place } of chosen(graph, sites, options)) {
     const id = siteId(layer);
     if (isRefusal(place)) {
       skipped.push({ node: id, reason: place.reason });

@@ -2,7 +2,8 @@ import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { nodeRole } from "../graph/node-role.ts";
 import { activationFamily } from "../operators/nonlinearities.ts";
-import { type Site, siteId } from "./pass.ts";
+import type { Candidate } from "./candidates.ts";
+import { siteId } from "./pass.ts";
 import { type LayerPlace, layerPlaces, onlyReader, type PreActivation } from "./pre-activation.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
 
@@ -15,22 +16,19 @@ export interface InsertionOptions {
   readonly outputLayer: boolean;
 }
 
-/** A layer, and where a normalization of its result goes. */
-export interface InsertionSite {
-  readonly layer: Node;
-  readonly outcome: Insertion | Refusal;
-}
-
 export interface Insertion extends PreActivation {
   /** The nonlinearity that the normalization goes behind; undefined for place "before". */
   readonly behind: Node | undefined;
 }
 
 /** Every linear layer, and whether a normalization can be put behind it. */
-export function insertionSites(graph: Graph, options: InsertionOptions): readonly InsertionSite[] {
+export function insertionSites(
+  graph: Graph,
+  options: InsertionOptions,
+): readonly Candidate<Insertion>[] {
   return layerPlaces(graph).map((each) => ({
-    layer: each.layer,
-    outcome: insertion(graph, each, options),
+    node: each.layer,
+    plan: insertion(graph, each, options),
   }));
 }
 
@@ -117,12 +115,7 @@ function followers(graph: Graph, value: string): Followers {
   return {};
 }
 
-/** The pass's sites; what it puts in is called by the given words. */
-export function asSites(sites: readonly InsertionSite[], words: string): readonly Site[] {
-  return sites.map(({ layer, outcome }): Site => {
-    const id = siteId(layer);
-    if (isRefusal(outcome)) return { node: layer, id, applicable: false, reason: outcome.reason };
-    const title = `Insert ${words} behind ${siteId(outcome.behind ?? layer)}`;
-    return { node: layer, id, applicable: true, into: id, title };
-  });
+/** How menus call the site; what the pass puts in is called by the given words. */
+export function insertionTitle({ behind, layer }: Insertion, words: string): string {
+  return `Insert ${words} behind ${siteId(behind ?? layer)}`;
 }

@@ -7,9 +7,10 @@ import { readFloat64 } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { unitNorms } from "../operators/unit-sums.ts";
 import type { ReportTable } from "../protocol/reports.ts";
+import { type Candidate, sitesOf } from "./candidates.ts";
 import { changedName } from "./changed-name.ts";
-import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
-import { isRefusal, nodeLabel, type Refusal } from "./refusal.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
+import { isRefusal, nodeLabel } from "./refusal.ts";
 import { scaledTensor } from "./scaled-tensor.ts";
 import { requireSites } from "./sites.ts";
 import { unitLayout } from "./unit-layout.ts";
@@ -38,26 +39,16 @@ export const projectMaxNorm: Pass = {
   ],
   data: "never",
   preserves: () => "nothing",
-  find: (graph) => candidates(graph).map(({ node, weight }) => site(node, weight)),
+  find: (graph) =>
+    sitesOf(candidates(graph), (_, id) => ({ title: `Limit the weight norms of ${id}` })),
   apply,
 };
 
-interface Candidate {
-  readonly node: Node;
-  readonly weight: UnitWeight | Refusal;
-}
-
-function candidates(graph: Graph): Candidate[] {
+function candidates(graph: Graph): readonly Candidate<UnitWeight>[] {
   return graph.nodes.flatMap((node) => {
     const weight = unitWeight(graph, node);
-    return weight === undefined ? [] : [{ node, weight }];
+    return weight === undefined ? [] : [{ node, plan: weight }];
   });
-}
-
-function site(node: Node, weight: UnitWeight | Refusal): Site {
-  const id = siteId(node);
-  if (isRefusal(weight)) return { node, id, applicable: false, reason: weight.reason };
-  return { node, id, applicable: true, into: id, title: `Limit the weight norms of ${id}` };
 }
 
 /** One weight, and the layers that read it with the same units. */
@@ -84,7 +75,7 @@ function apply(
   const wanted = requireSites(projectMaxNorm, graph, sites, options);
   const skipped: { node: string; reason: string }[] = [];
   const projections = new Map<string, Projection>();
-  for (const { node, weight } of candidates(graph)) {
+  for (const { node, plan: weight } of candidates(graph)) {
     if (!wanted(siteId(node))) continue;
     if (isRefusal(weight)) {
       skipped.push({ node: siteId(node), reason: weight.reason });

@@ -1,10 +1,11 @@
-import type { Graph, Node } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Candidate, sitesOf } from "./candidates.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { type PrunableLayer, prunableLayer } from "./prunable-layer.ts";
 import { pruneChannels } from "./prune-channels.ts";
 import { type Pruned, type PruneShare, pruneWeights } from "./prune-weights.ts";
-import { isRefusal, type Refusal } from "./refusal.ts";
+import { isRefusal } from "./refusal.ts";
 import { sampleAccuracy } from "./sample-accuracy.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 import { requireSites } from "./sites.ts";
@@ -45,28 +46,21 @@ export const pruneMagnitude: Pass = {
   ],
   data: "optional",
   preserves: () => "nothing",
-  find: (graph, options) => candidates(graph, options).map(({ node, found }) => site(node, found)),
+  find: (graph, options) =>
+    sitesOf(candidates(graph, options), (_, id) => ({ title: `Prune ${id}` })),
   apply,
   applyOnData,
 };
 
-interface Candidate {
-  readonly node: Node;
-  readonly found: UnitWeight | PrunableLayer | Refusal;
-}
-
-function candidates(graph: Graph, { structure }: PassOptions): Candidate[] {
+function candidates(
+  graph: Graph,
+  { structure }: PassOptions,
+): readonly Candidate<UnitWeight | PrunableLayer>[] {
   const find = structure === "channels" ? prunableLayer : unitWeight;
   return graph.nodes.flatMap((node) => {
     const found = find(graph, node);
-    return found === undefined ? [] : [{ node, found }];
+    return found === undefined ? [] : [{ node, plan: found }];
   });
-}
-
-function site(node: Node, found: object): Site {
-  const id = siteId(node);
-  if (isRefusal(found)) return { node, id, applicable: false, reason: found.reason };
-  return { node, id, applicable: true, into: id, title: `Prune ${id}` };
 }
 
 /** @throws InputError for a share of everything, and where a layer would be left with nothing. */
@@ -77,13 +71,13 @@ function apply(
 ): PassResult {
   const wanted = requireSites(pruneMagnitude, graph, sites, options);
   const share = pruneShare(options);
-  const found: Exclude<Candidate["found"], Refusal>[] = [];
+  const found: (UnitWeight | PrunableLayer)[] = [];
   const skipped: { node: string; reason: string }[] = [];
-  for (const candidate of candidates(graph, options)) {
-    const id = siteId(candidate.node);
+  for (const { node, plan } of candidates(graph, options)) {
+    const id = siteId(node);
     if (!wanted(id)) continue;
-    if (isRefusal(candidate.found)) skipped.push({ node: id, reason: candidate.found.reason });
-    else found.push(candidate.found);
+    if (isRefusal(plan)) skipped.push({ node: id, reason: plan.reason });
+    else found.push(plan);
   }
   const pruned: Pruned =
     options.structure === "channels"

@@ -2,8 +2,9 @@ import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { channelShifts, largestShifts, shiftTable } from "./batch-norm-shift.ts";
 import { batchNormCandidates, measureBatchNorms } from "./batch-norm-statistics.ts";
+import { sitesOf } from "./candidates.ts";
 import type { VarianceKind } from "./measured-channels.ts";
-import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { isRefusal } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 import { requireSites } from "./sites.ts";
@@ -28,13 +29,7 @@ export const recalibrateBatchNorm: Pass = {
   ],
   data: "always",
   preserves: () => "nothing",
-  find: (graph) =>
-    batchNormCandidates(graph).map(({ node, batchNorm }): Site => {
-      const id = siteId(node);
-      return isRefusal(batchNorm)
-        ? { node, id, applicable: false, reason: batchNorm.reason }
-        : { node, id, applicable: true, into: id, title: `Recalibrate ${id}` };
-    }),
+  find: (graph) => sitesOf(batchNormCandidates(graph), (_, id) => ({ title: `Recalibrate ${id}` })),
   apply: () => {
     throw new InputError("recalibrate-batch-norm: data to measure on is needed");
   },
@@ -49,9 +44,9 @@ async function applyOnData(
 ): Promise<PassResult> {
   const wanted = requireSites(recalibrateBatchNorm, graph, sites, options);
   const chosen = batchNormCandidates(graph).filter(({ node }) => wanted(siteId(node)));
-  const batchNorms = chosen.flatMap(({ batchNorm }) => (isRefusal(batchNorm) ? [] : [batchNorm]));
-  const skipped = chosen.flatMap(({ node, batchNorm }) =>
-    isRefusal(batchNorm) ? [{ node: siteId(node), reason: batchNorm.reason }] : [],
+  const batchNorms = chosen.flatMap(({ plan }) => (isRefusal(plan) ? [] : [plan]));
+  const skipped = chosen.flatMap(({ node, plan }) =>
+    isRefusal(plan) ? [{ node: siteId(node), reason: plan.reason }] : [],
   );
   if (batchNorms.length === 0) return { graph, applied: [], skipped, siteOutputs: [] };
   const variance: VarianceKind = options.variance === "population" ? "population" : "unbiased";

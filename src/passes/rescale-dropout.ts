@@ -5,9 +5,10 @@ import { InputError } from "../graph/input-error.ts";
 import { nodeRole } from "../graph/node-role.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type LayerBehind, layerNames, linearLayersBehind } from "./behind-dropout.ts";
+import { type Candidate, sitesOf } from "./candidates.ts";
 import { dropRatio, dropsAtInference, isDropout } from "./dropout.ts";
 import type { Absorption, LinearLayer } from "./linear-layer.ts";
-import { type Pass, type PassOptions, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
 
@@ -45,7 +46,11 @@ export const rescaleDropout: Pass = {
   ],
   data: "never",
   preserves: () => "nothing",
-  find: (graph, options) => plans(graph, options).map(({ node, plan }) => site(node, plan)),
+  find: (graph, options) =>
+    sitesOf(plans(graph, options), ({ layers, factor }) => ({
+      into: siteId((layers[0] as LayerBehind).node),
+      title: `Multiply the weights of ${layerNames(layers)} by ${short(factor)}`,
+    })),
   apply,
 };
 
@@ -55,12 +60,7 @@ interface Plan {
   readonly layers: readonly LayerBehind[];
 }
 
-interface Candidate {
-  readonly node: Node;
-  readonly plan: Plan | Refusal;
-}
-
-function plans(graph: Graph, options: PassOptions): readonly Candidate[] {
+function plans(graph: Graph, options: PassOptions): readonly Candidate<Plan>[] {
   return graph.nodes
     .filter(isDropout)
     .map((node) => ({ node, plan: planOf(graph, node, options) }));
@@ -89,14 +89,6 @@ function planOf(graph: Graph, node: Node, options: PassOptions): Plan | Refusal 
 function scaled(layer: LinearLayer, factor: number): Absorption | Refusal {
   const scale = new Float64Array(layer.channels).fill(factor);
   return layer.absorb({ scale, shift: new Float64Array(layer.channels) });
-}
-
-function site(node: Node, plan: Plan | Refusal): Site {
-  const id = siteId(node);
-  if (isRefusal(plan)) return { node, id, applicable: false, reason: plan.reason };
-  const into = siteId((plan.layers[0] as LayerBehind).node);
-  const title = `Multiply the weights of ${layerNames(plan.layers)} by ${short(plan.factor)}`;
-  return { node, id, applicable: true, into, title };
 }
 
 function apply(

@@ -1,8 +1,9 @@
 import { makeAttribute } from "../graph/attributes.ts";
-import { changeGraph, changeNode } from "../graph/edit.ts";
+import { changeNode } from "../graph/edit.ts";
 import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
+import { type Candidate, changeSites, sitesOf } from "./candidates.ts";
 import { dropsAtInference, FIRST_OPSET_WITHOUT_IS_TEST, isDropout } from "./dropout.ts";
-import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Pass, type PassResult, siteId } from "./pass.ts";
 import { requireSites } from "./sites.ts";
 
 /**
@@ -19,37 +20,27 @@ export const switchDropoutToInference: Pass = {
   options: [],
   data: "never",
   preserves: () => "nothing",
-  find: (graph) => graph.nodes.filter(isDropout).flatMap((node) => site(graph, node)),
+  find: (graph) => sitesOf(candidates(graph), (_, id) => ({ title: `Switch ${id} to inference` })),
   apply,
 };
 
-/** None for a Dropout that does not drop. */
-function site(graph: Graph, node: Node): Site[] {
-  const id = siteId(node);
-  const drops = dropsAtInference(graph, node);
-  if (drops === false) return [];
-  if (drops === true) {
-    return [{ node, id, applicable: true, into: id, title: `Switch ${id} to inference` }];
-  }
-  return [{ node, id, applicable: false, reason: drops.reason }];
+/** Each Dropout that drops, or of which it is not known. */
+function candidates(graph: Graph): readonly Candidate<object>[] {
+  return graph.nodes.filter(isDropout).flatMap((node) => {
+    const drops = dropsAtInference(graph, node);
+    return drops === false ? [] : [{ node, plan: drops === true ? {} : drops }];
+  });
 }
 
 function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
   const wanted = requireSites(switchDropoutToInference, graph, sites);
-  const found = switchDropoutToInference.find(graph, {}).filter(({ id }) => wanted(id));
-  const nodes = found.filter((each) => each.applicable).map(({ node }) => node);
-  const replace = new Map(nodes.map((node) => [node, [switched(graph, node)]]));
-  return {
-    graph: changeGraph(graph, { replace }),
-    applied: nodes.map((node) => ({ node: siteId(node), into: siteId(node) })),
-    skipped: found.flatMap((each) =>
-      each.applicable ? [] : [{ node: each.id, reason: each.reason }],
-    ),
-    siteOutputs: [],
-    ...(nodes.length === 0
-      ? {}
-      : { statement: "At inference nothing is dropped any more: the answers no longer vary." }),
-  };
+  const found = candidates(graph).filter(({ node }) => wanted(siteId(node)));
+  const result = changeSites(graph, found, (_, __, node) => ({
+    replace: new Map([[node, [switched(graph, node)]]]),
+    into: siteId(node),
+  }));
+  const statement = "At inference nothing is dropped any more: the answers no longer vary.";
+  return result.applied.length === 0 ? result : { ...result, statement };
 }
 
 function switched(graph: Graph, node: Node): Node {

@@ -1,10 +1,11 @@
 import { makeAttribute } from "../graph/attributes.ts";
 import { makeNode } from "../graph/builder.ts";
-import { changeGraph, changeNode } from "../graph/edit.ts";
+import { changeNode } from "../graph/edit.ts";
 import { type Graph, type Node, standardOpset } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import { isBatchNormalization, trainingReason } from "./batch-normalization.ts";
-import { type Pass, type PassResult, type Site, siteId } from "./pass.ts";
+import { type Candidate, changeSites, sitesOf } from "./candidates.ts";
+import { type Pass, type PassResult, siteId } from "./pass.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { requireSites } from "./sites.ts";
 
@@ -30,8 +31,7 @@ export const switchToInference: Pass = {
   options: [],
   data: "never",
   preserves: () => "nothing",
-  find: (graph) =>
-    graph.nodes.filter((node) => trains(graph, node)).map((node) => site(graph, node)),
+  find: (graph) => sitesOf(candidates(graph), (_, id) => ({ title: `Switch ${id} to inference` })),
   apply,
 };
 
@@ -39,11 +39,10 @@ function trains(graph: Graph, node: Node): boolean {
   return isBatchNormalization(node) && trainingReason(graph, node) !== undefined;
 }
 
-function site(graph: Graph, node: Node): Site {
-  const id = siteId(node);
-  const obstacle = batchStatistic(graph, node);
-  if (obstacle !== undefined) return { node, id, applicable: false, reason: obstacle.reason };
-  return { node, id, applicable: true, into: id, title: `Switch ${id} to inference` };
+function candidates(graph: Graph): readonly Candidate<object>[] {
+  return graph.nodes
+    .filter((node) => trains(graph, node))
+    .map((node) => ({ node, plan: batchStatistic(graph, node) ?? {} }));
 }
 
 /** Statistics of the batch, outputs four and five of opset 7 to 13, do not exist at inference. */
@@ -61,30 +60,14 @@ function isRead(graph: Graph, value: string): boolean {
 
 function apply(graph: Graph, sites: readonly string[] | undefined): PassResult {
   const wanted = requireSites(switchToInference, graph, sites);
-  const replace = new Map<Node, readonly Node[]>();
-  const applied: { node: string; into: string }[] = [];
-  const skipped: { node: string; reason: string }[] = [];
-  for (const each of switchToInference.find(graph, {})) {
-    if (!wanted(each.id)) continue;
-    if (!each.applicable) {
-      skipped.push({ node: each.id, reason: each.reason });
-      continue;
-    }
-    replace.set(each.node, switched(graph, each.node));
-    applied.push({ node: each.id, into: each.id });
-  }
-  return {
-    graph: changeGraph(graph, { replace }),
-    applied,
-    skipped,
-    siteOutputs: [],
-    ...(applied.length === 0
-      ? {}
-      : {
-          statement:
-            "Each switched BatchNorm now normalizes with its running mean and variance, no longer with those of the batch.",
-        }),
-  };
+  const found = candidates(graph).filter(({ node }) => wanted(siteId(node)));
+  const result = changeSites(graph, found, (_, __, node) => ({
+    replace: new Map([[node, switched(graph, node)]]),
+    into: siteId(node),
+  }));
+  const statement =
+    "Each switched BatchNorm now normalizes with its running mean and variance, no longer with those of the batch.";
+  return result.applied.length === 0 ? result : { ...result, statement };
 }
 
 function switched(graph: Graph, node: Node): Node[] {

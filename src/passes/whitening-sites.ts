@@ -6,6 +6,7 @@ import { nodeRole } from "../graph/node-role.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
 import { staticShape } from "../operators/shape-algebra.ts";
 import { type Window, windowOf } from "../operators/window.ts";
+import type { Candidate } from "./candidates.ts";
 import { knownTensor } from "./known-tensor.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
 import { rankOf, valueTypes } from "./value-types.ts";
@@ -26,11 +27,6 @@ export interface WhiteningPlace {
   readonly padding: Pick<Window, "begin" | "end"> | undefined;
 }
 
-export interface WhiteningCandidate {
-  readonly layer: Node;
-  readonly place: WhiteningPlace | Refusal;
-}
-
 /** The eigenvalues of more take minutes, and their matrix more room than most layers. */
 const MOST_FEATURES = 1024;
 
@@ -38,7 +34,10 @@ const MOST_FEATURES = 1024;
 const FIRST_OPSET = 7;
 
 /** Every linear layer whose input depends on the data, in node order. */
-export function whiteningCandidates(graph: Graph, mode: WhiteningMode): WhiteningCandidate[] {
+export function whiteningCandidates(
+  graph: Graph,
+  mode: WhiteningMode,
+): readonly Candidate<WhiteningPlace>[] {
   const fed = fedValues(graph);
   return graph.nodes.flatMap((layer) => {
     const [value = "", weight = ""] = layer.input;
@@ -48,7 +47,7 @@ export function whiteningCandidates(graph: Graph, mode: WhiteningMode): Whitenin
       nodeRole(layer) !== "whitening" &&
       fed.has(value) &&
       !(layer.opType === "MatMul" && fed.has(weight));
-    return linear ? [{ layer, place: whiteningPlace(graph, layer, mode) }] : [];
+    return linear ? [{ node: layer, plan: whiteningPlace(graph, layer, mode) }] : [];
   });
 }
 
