@@ -68,6 +68,8 @@ export class GraphBuilder {
   readonly initializers = new Map<string, Tensor>();
   readonly #taken: Set<string>;
   readonly #constants = new Map<string, string>();
+  /** The suffix that comes next for a stem; looking for it from 2 on would take squared time. */
+  readonly #suffixes = new Map<string, number>();
 
   /** @param taken names that exist already, so that fresh ones stay unique. */
   constructor(taken: Iterable<string> = []) {
@@ -77,8 +79,10 @@ export class GraphBuilder {
   /** A value name that nothing else has, made from a readable stem. */
   freshName(stem: string): string {
     let name = stem;
-    for (let suffix = 2; this.#taken.has(name); suffix++) name = `${stem}_${suffix}`;
+    let suffix = this.#suffixes.get(stem) ?? 2;
+    while (this.#taken.has(name)) name = `${stem}_${suffix++}`;
     this.#taken.add(name);
+    this.#suffixes.set(stem, suffix);
     return name;
   }
 

@@ -12,7 +12,9 @@ const MOST_NODES = 256;
 
 /** Operators with f(c·x) = c·f(x) for every c > 0, so that a factor can be taken up behind them. */
 const HOMOGENEOUS: ReadonlySet<string> = new Set(
-  "Relu LeakyRelu PRelu MaxPool AveragePool GlobalAveragePool GlobalMaxPool Dropout".split(" "),
+  "Relu LeakyRelu PRelu MaxPool AveragePool GlobalAveragePool GlobalMaxPool ReduceMean ReduceSum ReduceMax Dropout".split(
+    " ",
+  ),
 );
 
 /** A linear layer that multiplies what a Dropout lets through by its weight. */

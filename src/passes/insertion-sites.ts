@@ -26,19 +26,21 @@ export function insertionSites(
   graph: Graph,
   options: InsertionOptions,
 ): readonly Candidate<Insertion>[] {
+  const readers = new ReaderTable(graph);
   return layerPlaces(graph).map((each) => ({
     node: each.layer,
-    plan: insertion(graph, each, options),
+    plan: insertion(graph, readers, each, options),
   }));
 }
 
 function insertion(
   graph: Graph,
+  readers: ReaderTable,
   { layer, place }: LayerPlace,
   options: InsertionOptions,
 ): Insertion | Refusal {
   if (isRefusal(place)) return place;
-  const { nonlinearity, normalization } = followers(graph, place.value);
+  const { nonlinearity, normalization } = followers(readers, place.value);
   if (normalization !== undefined) return normalizedAlready(layer, normalization);
   if (nonlinearity === undefined) {
     return options.outputLayer && options.place === "before"
@@ -91,25 +93,59 @@ interface Followers {
   readonly normalization?: Node;
 }
 
+/** What reads a value, apart from layers: each value is looked at once, however many lead to it. */
+interface Readers extends Followers {
+  /** Values of the nodes that pass it on, a list for each. */
+  readonly passed: readonly (readonly string[])[];
+}
+
+/** The first reader of each kind of a value. */
+class ReaderTable {
+  readonly #graph: Graph;
+  readonly #known = new Map<string, Readers>();
+
+  constructor(graph: Graph) {
+    this.#graph = graph;
+  }
+
+  of(value: string): Readers {
+    const known = this.#known.get(value);
+    if (known !== undefined) return known;
+    const nodes = indexOf(this.#graph)
+      .uses(value)
+      .map(({ node }) => node);
+    const normalization = nodes.find(isNormalization);
+    const nonlinearity = nodes.find((node) => activationFamily(node) !== undefined);
+    const passed = nodes
+      .filter(({ opType }) => PASSED.has(opType))
+      .slice(0, MOST_NODES)
+      .map(({ output }) => output);
+    const found: Readers = {
+      ...(normalization === undefined ? {} : { normalization }),
+      ...(nonlinearity === undefined ? {} : { nonlinearity }),
+      passed,
+    };
+    this.#known.set(value, found);
+    return found;
+  }
+}
+
 /**
  * What comes first behind a value and before another layer: a normalization or a nonlinearity, the
  * fewest nodes away; the normalization where both read the same value.
  */
-function followers(graph: Graph, value: string): Followers {
-  const index = indexOf(graph);
+function followers(readers: ReaderTable, value: string): Followers {
   const open = [value];
   const seen = new Set(open);
   let nodes = 0;
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    const readers = index.uses(next).map(({ node }) => node);
-    const normalization = readers.find(isNormalization);
+    const { normalization, nonlinearity, passed } = readers.of(next);
     if (normalization !== undefined) return { normalization };
-    const nonlinearity = readers.find((node) => activationFamily(node) !== undefined);
     if (nonlinearity !== undefined) return { nonlinearity };
-    for (const node of readers) {
-      if (!PASSED.has(node.opType) || ++nodes > MOST_NODES) continue;
-      for (const output of node.output) if (!seen.has(output)) open.push(output);
-      for (const output of node.output) seen.add(output);
+    for (const outputs of passed) {
+      if (++nodes > MOST_NODES) break;
+      for (const output of outputs) if (!seen.has(output)) open.push(output);
+      for (const output of outputs) seen.add(output);
     }
   }
   return {};

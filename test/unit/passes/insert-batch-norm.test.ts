@@ -26,6 +26,42 @@ const reasonFor = (graph: Graph, id: string, given = {}) =>
     .find(graph, checkedOptions(insertBatchNorm, given))
     .flatMap((site) => (site.id === id && !site.applicable ? [site.reason] : []))[0];
 
+/** Layers whose number is the first argument, from "x" on; each returns the last value. */
+const LONG_GRAPHS: Readonly<Record<string, (layers: LayerGraph, count: number) => string>> = {
+  "a chain of Conv and Relu": (layers, count) => {
+    let value = "x";
+    for (let k = 0; k < count; k++) {
+      const conv = layers.node("Conv", [value, "w"], `conv${k}`);
+      value = layers.node("Relu", [conv], `relu${k}`);
+    }
+    return value;
+  },
+  "layers that all end in one value, with a reader each": (layers, count) => {
+    const names = Array.from({ length: count }, (_, k) => `conv${k}`);
+    for (const name of names) layers.node("Conv", ["x", "w"], name);
+    const all = layers.node("Concat", names, "all", { attributes: { axis: { int: 1 } } });
+    for (const name of names) layers.node("Identity", [all], `copy of ${name}`);
+    return all;
+  },
+};
+
+test.each(Object.entries(LONG_GRAPHS))(
+  "sites of %s with 80,000 nodes are found in linear time",
+  (_, build) => {
+    const layers = new LayerGraph();
+    layers.tensor("w", [2, 2, 1, 1]);
+    const last = build(layers, 40_000);
+    const graph = layers.graph(["N", 2, 8, 8], { [last]: ["N", "C", 8, 8] });
+    const start = process.cpuUsage().user;
+    const sites = insertBatchNorm.find(graph, checkedOptions(insertBatchNorm, {}));
+    const seconds = (process.cpuUsage().user - start) / 1e6;
+    expect(sites).toHaveLength(40_000);
+    // About 0.7 s of one core; squared time is minutes.
+    expect(seconds).toBeLessThan(8);
+  },
+  60_000,
+);
+
 describe("where BatchNorm goes", () => {
   test("before the nonlinearity, which goes on reading the same name", () => {
     const { graph, applied, skipped } = insert(perceptron());

@@ -116,6 +116,26 @@ describe("rescale-dropout", () => {
     expect(await differenceInRuntime(multiplied(graph, 0.5), changed)).toBeLessThanOrEqual(1);
   });
 
+  test("a mean over positions is passed as a pool is", async () => {
+    const graph = modelOf(
+      [
+        named("Dropout", "drop", ["x"], ["d"]),
+        named("ReduceMean", "mean", ["d"], ["m"], {
+          attributes: { axes: { ints: [2, 3] }, keepdims: { int: 0 } },
+        }),
+        named("MatMul", "fc", ["m", "w"], ["y"]),
+      ],
+      {
+        inputs: { x: [2, 3, 4, 4] },
+        outputs: { y: [2, 5] },
+        tensors: [weights("w", [3, 5])],
+      },
+    );
+    const { graph: changed, applied } = apply(graph);
+    expect(applied).toEqual([{ node: "drop", into: "fc" }]);
+    expect(await differenceInRuntime(multiplied(graph, 0.5), changed)).toBeLessThanOrEqual(1);
+  });
+
   const reasons: readonly (readonly [string, readonly Node[], string, string])[] = [
     [
       "an addition",
