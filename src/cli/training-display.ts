@@ -48,7 +48,8 @@ export class TrainingDisplay {
 function epochText(event: Extract<TrainingEvent, { event: "epoch" }>): string {
   const accuracy = accuracyText("accuracy", event.validationAccuracy);
   const noise = event.klLoss === undefined ? "" : ` + KL ${short(event.klLoss)}`;
-  return `train ${short(event.trainLoss)}${noise}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
+  const penalty = event.penalty === undefined ? "" : ` + penalty ${short(event.penalty)}`;
+  return `train ${short(event.trainLoss)}${noise}${penalty}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
 }
 
 function accuracyText(label: string, accuracy: JsonNumber | undefined): string {

@@ -40,9 +40,12 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
     warmUpEpochs: 0,
     warmUpStart: 0.1,
   },
+  gradientClipping: { norm: 0, value: 0 },
+  accumulateBatches: 1,
   decayedParameters: "weights",
   l2: 0,
   l1: 0,
+  labelNoise: 0,
   maxNorm: { limit: 0 },
   earlyStopping: {
     enabled: true,

@@ -29,12 +29,18 @@ export interface TrainingConfig {
   readonly maxEpochs: number;
   readonly optimizer: OptimizerConfig;
   readonly schedule: ScheduleConfig;
+  /** By the norm of all gradients together, and of each number; 0 is off. */
+  readonly gradientClipping: { readonly norm: number; readonly value: number };
+  /** Batches whose mean gradient makes one update. */
+  readonly accumulateBatches: number;
   /** What weight decay, L2 and L1 are of: weights, or every parameter, biases and BatchNorm's included. */
   readonly decayedParameters: "weights" | "all";
   /** Adds l2·½·Σw² over the decayed parameters to the loss. */
   readonly l2: number;
   /** Adds l1·Σ|w| over the same. */
   readonly l1: number;
+  /** The share of training labels that are replaced at random, others in each epoch. */
+  readonly labelNoise: number;
   /** After each step no output unit's weights are longer than limit; 0 is off. */
   readonly maxNorm: { readonly limit: number };
   readonly earlyStopping: EarlyStoppingConfig;
@@ -186,6 +192,8 @@ export type TrainingEvent =
       readonly trainLoss: JsonNumber;
       /** What variational dropout's divergence adds to the loss, which trainLoss leaves out. */
       readonly klLoss?: JsonNumber;
+      /** What L1 and L2 add to the loss at the epoch's last step, which trainLoss leaves out. */
+      readonly penalty?: JsonNumber;
       /** Share of right answers; absent for regression. */
       readonly trainAccuracy?: JsonNumber;
       readonly validationLoss: JsonNumber;

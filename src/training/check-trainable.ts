@@ -1,4 +1,5 @@
 import { type Dataset, withSampleShape } from "../data/dataset.ts";
+import { requireLabels } from "../data/label-noise.ts";
 import { type Split, splitSamples } from "../data/split.ts";
 import { type Graph, standardOpset } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -62,7 +63,9 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   }
   const targets = LOSSES[config.loss].targets(samples, output);
   const dataset = { ...samples, targets };
+  if (config.labelNoise > 0) requireLabels(dataset);
   const settings = lossSettings(config, samples, targets.kind, split.train, output.shape[1] ?? 1);
+  checkUpdates(Math.floor(split.train.length / batchSize), config);
   const { values } = config.statistics;
   const watched = resolveValues(values === "auto" ? part : graph, values, "statistics.values");
   return {
@@ -86,6 +89,16 @@ function checkSampleCount(dataset: Dataset, split: Split, config: TrainingConfig
         `data ${dataset.name}: ${dataset.count} samples are too few; split.${part} ${config.split[part]} leaves none`,
       );
     }
+  }
+}
+
+/** A run in which no update is ever due would train nothing. */
+function checkUpdates(stepsPerEpoch: number, config: TrainingConfig): void {
+  const { accumulateBatches, maxEpochs } = config;
+  if (accumulateBatches > stepsPerEpoch * maxEpochs) {
+    throw new InputError(
+      `accumulateBatches: ${accumulateBatches} batches make one update, but the run has ${stepsPerEpoch * maxEpochs}`,
+    );
   }
 }
 

@@ -1,6 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { type Batch, fillBatch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { withLabelNoise } from "../data/label-noise.ts";
+import { seededRandom } from "../data/random.ts";
 import type { Split } from "../data/split.ts";
 import { jsonNumber } from "../protocol/reports.ts";
 import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
@@ -50,6 +52,8 @@ export interface LoopOutcome {
 interface TrainedEpoch extends Evaluation {
   /** What variational dropout's divergence added to the loss at the last step. */
   readonly klLoss?: number;
+  /** What L1 and L2 added to the loss at the last step. */
+  readonly penalty?: number;
   /** Of the last step. */
   readonly learningRate: number;
 }
@@ -78,7 +82,8 @@ export class TrainingLoop {
     this.#options = options;
     this.#stepsPerEpoch = stepsPerEpoch(options.split.train.length, options.batch.size);
     const { config } = options;
-    this.#learningRate = new LearningRate(config, config.maxEpochs * this.#stepsPerEpoch);
+    const steps = config.maxEpochs * this.#stepsPerEpoch;
+    this.#learningRate = new LearningRate(config, Math.ceil(steps / config.accumulateBatches));
     this.#stopping = startEarlyStopping(options.config.earlyStopping);
     this.#initial = this.#snapshot();
     this.#best = this.#initial;
@@ -108,6 +113,7 @@ export class TrainingLoop {
       epoch,
       trainLoss: jsonNumber(train.loss),
       ...(train.klLoss === undefined ? {} : { klLoss: jsonNumber(train.klLoss) }),
+      ...(train.penalty === undefined ? {} : { penalty: jsonNumber(train.penalty) }),
       ...accuracy("trainAccuracy", train),
       validationLoss: jsonNumber(validation.loss),
       ...accuracy("validationAccuracy", validation),
@@ -125,14 +131,19 @@ export class TrainingLoop {
     const meter = new LossMeter(config.loss, this.#options.lossSettings);
     const factor = divergenceFactor(config.variationalDropout, epoch, rows.length);
     let divergence: number | undefined;
-    let learningRate = this.#learningRate.at(epoch - 1, this.#stepsDone);
+    let penalty: number | undefined;
+    let learningRate = Number.NaN;
+    const noise = seededRandom(config.seed, `label noise ${epoch}`);
+    const noisy = withLabelNoise(dataset, rows, config.labelNoise, noise);
     for (let index = 0; index < this.#stepsPerEpoch; index++) {
       if (await this.#waitOrCancelled()) return "cancelled";
-      const filled = fillBatch(batch, dataset, rows, index * batch.size);
+      const filled = fillBatch(batch, noisy, rows, index * batch.size);
       const sampled = this.#stepsDone % config.statistics.everySteps === 0;
-      learningRate = this.#learningRate.at(epoch - 1, this.#stepsDone);
+      const update = Math.floor(this.#stepsDone / config.accumulateBatches);
+      learningRate = this.#learningRate.at(epoch - 1, update);
       const result = await step.run(batch, learningRate, sampled, factor);
       divergence = result.divergence;
+      penalty = result.penalty;
       this.#stepsDone++;
       meter.add(result.output, batch, filled);
       const taken = [...result.samples]
@@ -148,7 +159,8 @@ export class TrainingLoop {
       if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) return "diverged";
     }
     const kl = divergence === undefined ? {} : { klLoss: factor * divergence };
-    return { ...meter.result(), ...kl, learningRate };
+    const weights = penalty === undefined ? {} : { penalty };
+    return { ...meter.result(), ...kl, ...weights, learningRate };
   }
 
   /** Lets a pause pass and messages in. */

@@ -2,6 +2,8 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
+import { GradientAccumulation } from "./gradient-accumulation.ts";
+import { addClipping } from "./gradient-clipping.ts";
 import { addProjection, type NormLimit } from "./max-norm.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
 
@@ -17,7 +19,10 @@ export interface StateTensor {
 }
 
 export interface UpdateOptions {
-  readonly config: Pick<TrainingConfig, "optimizer" | "maxNorm">;
+  readonly config: Pick<
+    TrainingConfig,
+    "optimizer" | "maxNorm" | "gradientClipping" | "accumulateBatches"
+  >;
   readonly parameters: readonly string[];
   /** The parameters that a decoupled weight decay reaches; all when left out. */
   readonly decayed?: ReadonlySet<string>;
@@ -34,17 +39,30 @@ export function addScalars(
   return new Map(names.map((name) => [name, builder.freshName(name)]));
 }
 
-/** The optimizer's step of each parameter, and what it keeps for it. */
+/**
+ * The optimizer's step of each parameter, and what it keeps for it.
+ *
+ * @param due the input that says whether this batch completes an update; undefined where each does.
+ */
 export function addUpdates(
   builder: GraphBuilder,
   options: UpdateOptions,
   gradients: ReadonlyMap<string, string>,
   scalars: ReadonlyMap<string, string>,
   graph: Graph,
+  due?: string,
 ): readonly StateTensor[] {
   const { config, limits, decayed } = options;
+  const accumulation =
+    due === undefined
+      ? undefined
+      : new GradientAccumulation(builder, config.accumulateBatches, due);
+  const sums = accumulatedGradients(builder, accumulation, gradients, graph);
+  const clipped = addClipping(builder, config.gradientClipping, sums.gradients);
+  const atUpdate = (updated: string, old: string) =>
+    accumulation === undefined ? updated : accumulation.atUpdate(updated, old);
   const optimizer = OPTIMIZERS[config.optimizer.kind];
-  return options.parameters.flatMap((parameter): StateTensor[] => {
+  const updates = options.parameters.flatMap((parameter): StateTensor[] => {
     const { dims } = graph.initializers.get(parameter) as Tensor;
     const slots = new Map(
       optimizer
@@ -55,7 +73,7 @@ export function addUpdates(
       builder,
       config: config.optimizer,
       parameter,
-      gradient: gradients.get(parameter) as string,
+      gradient: clipped.get(parameter) as string,
       decayed: decayed?.has(parameter) ?? true,
       slot: (name) => slots.get(name) as string,
       scalar: (name) => scalars.get(name) as string,
@@ -66,10 +84,30 @@ export function addUpdates(
         ? updated.parameter
         : addProjection(builder, limit, config.maxNorm.limit, updated.parameter, dims);
     return [
-      { name: parameter, next, dims, kind: "parameter" },
+      { name: parameter, next: atUpdate(next, parameter), dims, kind: "parameter" },
       ...[...slots].map(([slot, name]): StateTensor => {
-        return { name, next: updated.slots[slot] as string, dims, kind: "slot" };
+        return { name, next: atUpdate(updated.slots[slot] as string, name), dims, kind: "slot" };
       }),
     ];
   });
+  return [...updates, ...sums.state];
+}
+
+/** The gradients to update by, and the sums that are kept from batch to batch. */
+function accumulatedGradients(
+  builder: GraphBuilder,
+  accumulation: GradientAccumulation | undefined,
+  gradients: ReadonlyMap<string, string>,
+  graph: Graph,
+): { readonly gradients: ReadonlyMap<string, string>; readonly state: readonly StateTensor[] } {
+  if (accumulation === undefined) return { gradients, state: [] };
+  const sums = new Map<string, string>();
+  const state = [...gradients].map(([parameter, gradient]): StateTensor => {
+    const { dims } = graph.initializers.get(parameter) as Tensor;
+    const name = builder.freshName(`${parameter}.accumulated`);
+    const { sum, next } = accumulation.add(name, gradient);
+    sums.set(parameter, sum);
+    return { name, next, dims, kind: "slot" };
+  });
+  return { gradients: sums, state };
 }

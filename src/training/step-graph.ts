@@ -18,7 +18,7 @@ import {
 } from "./parameter-updates.ts";
 import { addDivergence } from "./variational-divergence.ts";
 import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
-import { addPenaltyGradient } from "./weight-penalty.ts";
+import { addPenalty, addPenaltyGradient } from "./weight-penalty.ts";
 
 export interface StepOptions extends UpdateOptions {
   readonly graph: Graph;
@@ -32,10 +32,8 @@ export interface StepOptions extends UpdateOptions {
   readonly penalized: ReadonlySet<string>;
   /** The parameters that are log α of variational dropout. */
   readonly noise: ReadonlySet<string>;
-  readonly config: Pick<
-    TrainingConfig,
-    "loss" | "lossOptions" | "optimizer" | "l1" | "l2" | "maxNorm" | "batchNorm" | "seed"
-  >;
+  readonly config: UpdateOptions["config"] &
+    Pick<TrainingConfig, "loss" | "lossOptions" | "l1" | "l2" | "batchNorm" | "seed">;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
 }
@@ -52,6 +50,10 @@ export interface StepGraph {
   readonly loss: string;
   /** Variational dropout: the divergence of all noise, and the input that its gradient is multiplied by. */
   readonly divergence?: { readonly value: string; readonly factor: string };
+  /** What L1 and L2 add to the loss; absent where there are none. */
+  readonly penalty?: string;
+  /** Gradient accumulation: the float32 scalar input that is 1 where the batch completes an update, else 0. */
+  readonly updateDue?: string;
   /** The uint32 scalar input that masks and noise follow from; absent where nothing is drawn. */
   readonly stepNumber?: string;
   readonly output: string;
@@ -86,10 +88,14 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     const penalty = addPenaltyGradient(builder, config, trace.value(weight));
     if (penalty !== undefined) seeds.set(weight, penalty);
   }
+  const penalized = [...options.penalized].map((weight) => trace.value(weight));
+  const penalty = addPenalty(builder, config, penalized);
   const gradients = addGradients(builder, trace, seeds, parameters);
   const scalars = addScalars(builder, config.optimizer);
   const divergence = addDivergences(builder, options.noise, gradients);
-  const updated = addUpdates(builder, options, divergence?.gradients ?? gradients, scalars, graph);
+  const whole = divergence?.gradients ?? gradients;
+  const due = config.accumulateBatches > 1 ? builder.freshName("update_due") : undefined;
+  const updated = addUpdates(builder, options, whole, scalars, graph, due);
   const states = addStates(builder, trace, graph);
   const state = [...updated, ...states];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
@@ -100,12 +106,14 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     makeValueInfo(target, targetType, targetShape),
     ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
     ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
+    ...(due === undefined ? [] : [makeValueInfo(due, DataType.FLOAT, [])]),
     ...(draws ? [makeValueInfo(step, DataType.UINT32, [])] : []),
     ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
   ];
   const outputs: ValueInfo[] = [
     makeValueInfo(addedLoss.loss, DataType.FLOAT, []),
     ...(divergence === undefined ? [] : [makeValueInfo(divergence.value, DataType.FLOAT, [])]),
+    ...(penalty === undefined ? [] : [makeValueInfo(penalty, DataType.FLOAT, [])]),
     makeValueInfo(output, DataType.FLOAT, outputShape),
     ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
     ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
@@ -119,6 +127,8 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     scalars,
     loss: addedLoss.loss,
     ...(divergence === undefined ? {} : { divergence }),
+    ...(penalty === undefined ? {} : { penalty }),
+    ...(due === undefined ? {} : { updateDue: due }),
     ...(draws ? { stepNumber: step } : {}),
     output,
     outputShape,

@@ -17,11 +17,15 @@ export interface StepResult {
   readonly loss: number;
   /** Variational dropout's divergence before this step, summed over all noise. */
   readonly divergence?: number;
+  /** What L1 and L2 added to the loss before this step. */
+  readonly penalty?: number;
   /** The model's output for the batch, overwritten by the next step. */
   readonly output: Float32Array;
   /** Samples of the watched values, where asked for, by value; overwritten by the next step. */
   readonly samples: ReadonlyMap<string, Float32Array>;
 }
+
+type StepConfig = Pick<TrainingConfig, "optimizer" | "accumulateBatches" | "threads">;
 
 /** One of the two sets of state tensors, as inputs and as outputs of the step graph. */
 interface StateSet {
@@ -41,6 +45,8 @@ export class StepSession {
   readonly #optimizer: OptimizerConfig;
   readonly #loss = new Float32Array(1);
   readonly #divergence = new Float32Array(1);
+  readonly #penalty = new Float32Array(1);
+  readonly #batchesPerUpdate: number;
   readonly #output: Float32Array;
   readonly #results: Tensors;
   readonly #samples: Tensors;
@@ -51,12 +57,13 @@ export class StepSession {
   private constructor(
     step: StepGraph,
     session: Session,
-    optimizer: OptimizerConfig,
+    config: StepConfig,
     initial: ReadonlyMap<string, Float32Array>,
   ) {
     this.#step = step;
     this.#session = session;
-    this.#optimizer = optimizer;
+    this.#optimizer = config.optimizer;
+    this.#batchesPerUpdate = config.accumulateBatches;
     this.#current = stateSet(step.state, initial);
     this.#other = stateSet(step.state, new Map());
     this.#output = new Float32Array(elementCount(step.outputShape));
@@ -66,6 +73,7 @@ export class StepSession {
       ...(step.divergence === undefined
         ? {}
         : { [step.divergence.value]: floatTensor(this.#divergence, []) }),
+      ...(step.penalty === undefined ? {} : { [step.penalty]: floatTensor(this.#penalty, []) }),
     };
     this.#samples = Object.fromEntries(
       step.samples.map(({ output, count }) => [
@@ -80,13 +88,13 @@ export class StepSession {
     runtime: Runtime,
     step: StepGraph,
     options: {
-      readonly config: Pick<TrainingConfig, "optimizer" | "threads">;
+      readonly config: StepConfig;
       readonly initial: ReadonlyMap<string, Float32Array>;
     },
   ): Promise<StepSession> {
-    const { optimizer, threads } = options.config;
+    const { threads } = options.config;
     const session = await runtime.createSession(encodeModel(step.graph), trainingSession(threads));
-    return new StepSession(step, session, optimizer, options.initial);
+    return new StepSession(step, session, options.config, options.initial);
   }
 
   /**
@@ -105,7 +113,7 @@ export class StepSession {
     const scalars = OPTIMIZERS[this.#optimizer.kind].scalars(
       this.#optimizer,
       learningRate,
-      this.#stepsDone,
+      Math.ceil(this.#stepsDone / this.#batchesPerUpdate),
     );
     const feeds: Record<string, RuntimeTensor> = { ...this.#current.feeds };
     feeds[step.input] = floatTensor(batch.features, step.inputShape);
@@ -119,6 +127,10 @@ export class StepSession {
     if (step.divergence !== undefined) {
       feeds[step.divergence.factor] = floatTensor(Float32Array.of(divergenceFactor), []);
     }
+    if (step.updateDue !== undefined) {
+      const due = this.#stepsDone % this.#batchesPerUpdate === 0 ? 1 : 0;
+      feeds[step.updateDue] = floatTensor(Float32Array.of(due), []);
+    }
     if (step.stepNumber !== undefined) {
       const number = Uint32Array.of(this.#stepsDone);
       feeds[step.stepNumber] = { type: "uint32", dims: [], data: number };
@@ -129,6 +141,7 @@ export class StepSession {
     return {
       loss: this.#loss[0] as number,
       ...(step.divergence === undefined ? {} : { divergence: this.#divergence[0] as number }),
+      ...(step.penalty === undefined ? {} : { penalty: this.#penalty[0] as number }),
       output: this.#output,
       samples: new Map(
         (takeSamples ? step.samples : []).map(({ name, output }) => [

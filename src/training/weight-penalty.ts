@@ -33,3 +33,22 @@ export function addPenaltyGradient(
   if (l2 !== 0) terms.push(builder.add("Mul", [weight, builder.scalar(l2)]));
   return terms.length > 1 ? builder.add("Add", terms) : terms[0];
 }
+
+/** The penalty itself, l1·Σ|w| + l2·½·Σw² over all the weights: a scalar, undefined where there is none. */
+export function addPenalty(
+  builder: GraphBuilder,
+  { l1, l2 }: WeightPenalty,
+  weights: readonly string[],
+): string | undefined {
+  const scalar = { attributes: { keepdims: { int: 0 } } };
+  const sum = (opType: string, factor: number) =>
+    weights.map((weight) => {
+      const total = builder.add(opType, [weight], scalar);
+      return builder.add("Mul", [total, builder.scalar(factor)]);
+    });
+  const terms = [
+    ...(l1 === 0 ? [] : sum("ReduceL1", l1)),
+    ...(l2 === 0 ? [] : sum("ReduceSumSquare", l2 / 2)),
+  ];
+  return terms.length === 0 ? undefined : builder.add("Sum", terms, { stem: "penalty" });
+}

@@ -6,7 +6,7 @@ All but LAMB are torch.optim's; LAMB is written out below from algorithm 2 of Yo
 
 optimizers.json:
   {framework, steps, parameters: [{dims, start}], gradients: [step][parameter][…],
-   runs: [{name, optimizer (our options), finals: [parameter][…]}]}
+   runs: [{name, optimizer (our options), clipping (or absent), finals: [parameter][…]}]}
   optimizer  what differs from {learningRate, momentum: 0, epsilon: 1e-8, weightDecay: 0, …} in our names
 """
 
@@ -84,12 +84,24 @@ RUNS = [
 ]
 
 
-def run(optimizer, arguments) -> list[list[float]]:
+CLIPPED = [
+    ("clipped by norm", {"norm": 2, "value": 0}),
+    ("clipped by value", {"norm": 0, "value": 0.3}),
+    ("clipped by value, then norm", {"norm": 0.5, "value": 0.4}),
+    ("never long enough to be clipped", {"norm": 1e4, "value": 0}),
+]
+
+
+def run(optimizer, arguments, clipping=None) -> list[list[float]]:
     weights = [torch.nn.Parameter(start.clone()) for start in STARTS]
     update = optimizer(weights, **arguments)
     for gradients in GRADIENTS:
         for weight, gradient in zip(weights, gradients):
             weight.grad = gradient.clone()
+        if clipping and clipping["value"] > 0:
+            torch.nn.utils.clip_grad_value_(weights, clipping["value"])
+        if clipping and clipping["norm"] > 0:
+            torch.nn.utils.clip_grad_norm_(weights, clipping["norm"])
         update.step()
     return [weight.detach().flatten().tolist() for weight in weights]
 
@@ -103,6 +115,10 @@ def main() -> None:
         "runs": [
             {"name": name, "optimizer": ours, "finals": run(optimizer, arguments)}
             for name, ours, optimizer, arguments in RUNS
+        ]
+        + [
+            {"name": name, "optimizer": RUNS[0][1], "clipping": clipping, "finals": run(*RUNS[0][2:], clipping)}
+            for name, clipping in CLIPPED
         ],
     }
     Path(__file__).with_name("optimizers.json").write_text(json.dumps(goldens) + "\n")

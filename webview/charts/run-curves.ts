@@ -1,4 +1,4 @@
-import { fromJsonNumber, type JsonNumber } from "../../src/protocol/reports.ts";
+import { fromJsonNumber, type JsonNumber, jsonNumber } from "../../src/protocol/reports.ts";
 import { counted, decimal } from "../elements/format.ts";
 import { bestEpoch, type EpochEvent, type RunState } from "../train/run-state.ts";
 import type { Annotation, LineModel, LinePoint, LineSeries } from "./model.ts";
@@ -21,7 +21,15 @@ export function lossCurves(run: RunState, options: CurveOptions): LineModel {
     options,
     (epoch) => epoch.trainLoss,
     (epoch) => epoch.validationLoss,
+    penalizedLoss,
   );
+}
+
+/** What training minimizes, where that is more than the loss of the data. */
+function penalizedLoss({ trainLoss, penalty }: EpochEvent): JsonNumber | undefined {
+  return penalty === undefined
+    ? undefined
+    : jsonNumber(fromJsonNumber(trainLoss) + fromJsonNumber(penalty));
 }
 
 export function accuracyCurves(run: RunState, options: CurveOptions): LineModel {
@@ -40,6 +48,7 @@ function curves(
   options: CurveOptions,
   training: Metric,
   validation: Metric,
+  objective: Metric = () => undefined,
 ): LineModel {
   const measured = [
     {
@@ -57,6 +66,14 @@ function curves(
       dashed: false,
       marker: "circle",
       points: points(run, validation),
+    },
+    {
+      id: "objective",
+      name: "Training and penalty",
+      color: "purple",
+      dashed: true,
+      marker: "none",
+      points: points(run, objective),
     },
   ] as const satisfies readonly LineSeries[];
   const shown: LineSeries[] = measured.map((series) => ({

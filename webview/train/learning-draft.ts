@@ -2,9 +2,13 @@ import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type { LEARNING_FIELDS } from "./learning-fields.ts";
 
 type LearningDraft = Readonly<Record<keyof typeof LEARNING_FIELDS, string>>;
-type LearningConfig = Pick<TrainingConfig, "optimizer" | "decayedParameters">;
+type LearningConfig = Pick<
+  TrainingConfig,
+  "optimizer" | "gradientClipping" | "accumulateBatches" | "decayedParameters" | "labelNoise"
+>;
 
-export function learningDraft({ optimizer, decayedParameters }: LearningConfig): LearningDraft {
+export function learningDraft(config: LearningConfig): LearningDraft {
+  const { optimizer, gradientClipping } = config;
   return {
     optimizer: optimizer.kind,
     learningRate: String(optimizer.learningRate),
@@ -18,7 +22,11 @@ export function learningDraft({ optimizer, decayedParameters }: LearningConfig):
     beta2: String(optimizer.beta2),
     epsilon: String(optimizer.epsilon),
     weightDecay: String(optimizer.weightDecay),
-    decayedParameters,
+    clipNorm: String(gradientClipping.norm),
+    clipValue: String(gradientClipping.value),
+    accumulateBatches: String(config.accumulateBatches),
+    labelNoise: String(config.labelNoise),
+    decayedParameters: config.decayedParameters,
   };
 }
 
@@ -39,6 +47,9 @@ export function learningConfig(draft: LearningDraft): LearningConfig {
       epsilon: Number(draft.epsilon),
       weightDecay: Number(draft.weightDecay),
     },
+    gradientClipping: { norm: Number(draft.clipNorm), value: Number(draft.clipValue) },
+    accumulateBatches: Number(draft.accumulateBatches),
+    labelNoise: Number(draft.labelNoise),
     decayedParameters: draft.decayedParameters as TrainingConfig["decayedParameters"],
   };
 }

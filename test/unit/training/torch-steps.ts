@@ -21,6 +21,7 @@ export async function trainSteps(
   graph: Graph,
   config: TrainingConfig,
   options: Pick<StepOptions, "penalized" | "limits">,
+  { size = BATCH, steps = STEPS }: { readonly size?: number; readonly steps?: number } = {},
 ) {
   const { name: input, sampleShape } = sampleInput(graph);
   const dataset = withSampleShape(await openDataset("digits"), sampleShape, input);
@@ -28,7 +29,7 @@ export async function trainSteps(
   const stepGraph = buildStepGraph({
     graph,
     input,
-    inputShape: [BATCH, ...dataset.sampleShape],
+    inputShape: [size, ...dataset.sampleShape],
     lossValue: "logits",
     parameters,
     config,
@@ -42,11 +43,11 @@ export async function trainSteps(
     weights.map((tensor) => tensor.name),
   );
   const step = await StepSession.create(await loadRuntime(), stepGraph, { config, initial });
-  const batch = allocateBatch(dataset, BATCH);
+  const batch = allocateBatch(dataset, size);
   const order = Int32Array.from({ length: ROWS }, (_, row) => row);
   const losses: number[] = [];
-  for (let index = 0; index < STEPS; index++) {
-    fillBatch(batch, dataset, order, (index * BATCH) % ROWS);
+  for (let index = 0; index < steps; index++) {
+    fillBatch(batch, dataset, order, (index * size) % ROWS);
     losses.push((await step.run(batch, config.optimizer.learningRate, false)).loss);
   }
   const state = new Map([...step.state].map(([name, values]) => [name, values.slice()]));

@@ -26,6 +26,9 @@ test("every option comes back", () => {
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
     lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
     decayedParameters: "all" as const,
+    gradientClipping: { norm: 1, value: 0.5 },
+    accumulateBatches: 4,
+    labelNoise: 0.1,
     schedule: {
       ...DEFAULT_TRAINING_CONFIG.schedule,
       kind: "plateau" as const,

@@ -6,7 +6,7 @@ import type { Graph } from "../../../../src/graph/graph.ts";
 import { float32Tensor } from "../../../../src/graph/tensor.ts";
 import { STEP_OPSET } from "../../../../src/operators/operator.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../../../../src/protocol/default-training-config.ts";
-import type { OptimizerConfig } from "../../../../src/protocol/training.ts";
+import type { OptimizerConfig, TrainingConfig } from "../../../../src/protocol/training.ts";
 import { loadRuntime } from "../../../../src/runtime/onnx-runtime.ts";
 import type { RuntimeTensor } from "../../../../src/runtime/runtime.ts";
 import { OPTIMIZERS } from "../../../../src/training/optimizers/table.ts";
@@ -17,7 +17,13 @@ const NAMES = ["weight", "bias"];
 const PLAIN = { ...DEFAULT_TRAINING_CONFIG.optimizer, momentum: 0, weightDecay: 0 };
 
 /** A graph of the updates alone, with gradients as inputs. */
-function updateGraph(optimizer: OptimizerConfig, decayed: ReadonlySet<string>) {
+type Clipping = TrainingConfig["gradientClipping"];
+
+function updateGraph(
+  optimizer: OptimizerConfig,
+  decayed: ReadonlySet<string>,
+  gradientClipping: Clipping,
+) {
   const builder = new GraphBuilder(NAMES);
   const tensors = goldens.parameters.map(({ dims, start }, index) =>
     float32Tensor(NAMES[index] ?? "", dims, start),
@@ -28,7 +34,7 @@ function updateGraph(optimizer: OptimizerConfig, decayed: ReadonlySet<string>) {
   const state = addUpdates(
     builder,
     {
-      config: { ...DEFAULT_TRAINING_CONFIG, optimizer },
+      config: { ...DEFAULT_TRAINING_CONFIG, optimizer, gradientClipping },
       parameters: NAMES,
       decayed,
       limits: new Map(),
@@ -48,8 +54,10 @@ function updateGraph(optimizer: OptimizerConfig, decayed: ReadonlySet<string>) {
   return { graph: builder.build("update", inputs, outputs, STEP_OPSET), state, gradients, scalars };
 }
 
-async function finals(optimizer: OptimizerConfig, decayed = new Set(NAMES)) {
-  const { graph, state, gradients, scalars } = updateGraph(optimizer, decayed);
+const UNCLIPPED: Clipping = { norm: 0, value: 0 };
+
+async function finals(optimizer: OptimizerConfig, decayed = new Set(NAMES), clipping = UNCLIPPED) {
+  const { graph, state, gradients, scalars } = updateGraph(optimizer, decayed, clipping);
   const session = await (await loadRuntime()).createSession(encodeModel(graph), {});
   const tensor = (dims: readonly number[], values: readonly number[]): RuntimeTensor => ({
     type: "float32",
@@ -101,7 +109,9 @@ function expectClose(actual: readonly number[], golden: readonly number[]): void
 describe("twenty steps are the reference's twenty steps", () => {
   for (const run of goldens.runs) {
     it(run.name, async () => {
-      const weights = await finals({ ...PLAIN, ...run.optimizer } as OptimizerConfig);
+      const optimizer = { ...PLAIN, ...run.optimizer } as OptimizerConfig;
+      const clipping = "clipping" in run ? run.clipping : UNCLIPPED;
+      const weights = await finals(optimizer, new Set(NAMES), clipping);
       for (const [index, golden] of run.finals.entries()) expectClose(weights[index] ?? [], golden);
     });
   }
