@@ -37,8 +37,8 @@ import { rangeOf } from "./shape-algebra.ts";
 export const DEFAULT_ITERATIONS = 5;
 
 /**
- * Beyond, rounding grows in place of accuracy: near the fixed point an error between eigenvalues of
- * ratio r is multiplied by 1.5 − (1 + √r + r)/2 at each iteration.
+ * An iteration multiplies a small eigenvalue's root by 1.5, so that ten reach those of 1.5⁻²⁰, or 1/3000,
+ * of the trace; smaller ones are mostly the noise of a batch and are better left below 1.
  */
 export const MOST_ITERATIONS = 10;
 
@@ -118,11 +118,17 @@ function keep(context: TrainingForwardContext, centred: string, inverse: Inverse
   context.save("root", inverse.root);
   context.save("trace", inverse.trace);
   context.save("normalized", inverse.normalized);
-  for (const [k, iterate] of inverse.iterates.entries()) context.save(`iterate ${k}`, iterate);
+  for (const [k, iterate] of inverse.iterates.entries()) {
+    context.save(`inverse ${k}`, iterate.inverse);
+    context.save(`direct ${k}`, iterate.direct);
+  }
 }
 
 function kept(context: GradientContext): [centred: string, inverse: InverseRoot] {
-  const iterates = rangeOf(iterationsOf(context)).map((k) => context.saved(`iterate ${k}`));
+  const iterates = rangeOf(iterationsOf(context) - 1).map((k) => ({
+    inverse: context.saved(`inverse ${k}`),
+    direct: context.saved(`direct ${k}`),
+  }));
   const inverse = {
     root: context.saved("root"),
     trace: context.saved("trace"),

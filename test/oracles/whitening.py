@@ -7,11 +7,10 @@ float64: Σ = X_c X_cᵀ/M + 1e-5·I, S = Σ/tr Σ, P_k = ½(3P_{k−1} − P_{k
 multiples of 1/64, which float32 holds exactly.
 
 A list of {name, opType, iterations, momentum, x, weight, bias, outputGradient, output, gradient, gradientScale,
-cancelled, nextWeight, nextBias},
+nextWeight, nextBias},
 where every array is {shape, data} in row-major order and
   gradient              the gradient of ⟨outputGradient, output⟩ with respect to x
   gradientScale         the largest |Wᵀ·outputGradient|, of which the other terms of the gradient may leave nothing
-  cancelled             the largest number of |P|³·|S| in any iteration, of which P³S may leave little
   nextWeight, nextBias  (1 − momentum)·weight + momentum·W, and the same of bias and −W·μ
 """
 
@@ -49,10 +48,7 @@ def case(name: str, shape: list[int], iterations: int, momentum: float = 0.1, mi
     trace = torch.trace(covariance)
     normalized = covariance / trace
     p = torch.eye(features, dtype=torch.float64)
-    cancelled = torch.ones(())
     for _ in range(iterations):
-        size = torch.linalg.matrix_power(p.detach().abs(), 3) @ normalized.detach().abs()
-        cancelled = torch.maximum(cancelled, size.max())
         p = 0.5 * (3 * p - torch.linalg.matrix_power(p, 3) @ normalized)
     whitening = p / torch.sqrt(trace)
     output = (whitening @ centred).reshape(features, shape[0], *shape[2:]).transpose(0, 1)
@@ -73,7 +69,6 @@ def case(name: str, shape: list[int], iterations: int, momentum: float = 0.1, mi
         "output": described(output),
         "gradient": described(gradient),
         "gradientScale": float(direct.detach().abs().max()),
-        "cancelled": float(cancelled),
         "nextWeight": described((1 - momentum) * weight + momentum * whitening.reshape(weight.shape)),
         "nextBias": described((1 - momentum) * bias - momentum * (whitening @ mean)[:, 0]),
     }
