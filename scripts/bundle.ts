@@ -15,6 +15,14 @@ const foldDoesWithout = [
   "src/passes/registry.ts",
 ];
 
+/** What folding loads by name; the rest is what these import. */
+const foldEntries = [
+  "src/cli.ts",
+  "src/cli/fold.ts",
+  "src/cli/pass-command.ts",
+  "src/passes/fold-batch-norm.ts",
+];
+
 interface Outputs {
   readonly [file: string]: {
     readonly entryPoint?: string;
@@ -28,9 +36,7 @@ async function loadedForFold(): Promise<readonly string[]> {
   const meta = JSON.parse(await readFile(join(root, "dist", "meta.json"), "utf8"));
   const outputs = meta.outputs as Outputs;
   const loaded = new Set(
-    Object.keys(outputs).filter((file) =>
-      ["src/cli.ts", "src/cli/fold.ts"].includes(outputs[file]?.entryPoint ?? ""),
-    ),
+    Object.keys(outputs).filter((file) => foldEntries.includes(outputs[file]?.entryPoint ?? "")),
   );
   for (const file of loaded) {
     for (const { path, kind } of outputs[file]?.imports ?? []) {

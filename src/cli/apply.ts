@@ -1,6 +1,7 @@
 import { findPass, PASSES } from "../passes/registry.ts";
 import type { AddCommand } from "./command.ts";
-import { type PassCommandOptions, runPassOnFile, withPassOptions } from "./pass-command.ts";
+import { runPassOnFile } from "./pass-command.ts";
+import { type PassCommandOptions, withPassOptions } from "./pass-options.ts";
 
 /** `apply PASS MODEL -o OUT`: changes a model by any pass. */
 export const addApply: AddCommand = (program, setExitCode) => {

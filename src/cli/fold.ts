@@ -1,6 +1,6 @@
-import { foldBatchNorm } from "../passes/fold-batch-norm.ts";
+import { readModelFile } from "../formats/onnx/model-file.ts";
 import type { AddCommand } from "./command.ts";
-import { type PassCommandOptions, runPassOnFile, withPassOptions } from "./pass-command.ts";
+import { type PassCommandOptions, withPassOptions } from "./pass-options.ts";
 
 /** `fold MODEL -o OUT`: the most frequent pass, without loading the others. */
 export const addFold: AddCommand = (program, setExitCode) => {
@@ -9,6 +9,16 @@ export const addFold: AddCommand = (program, setExitCode) => {
     .description("fold every BatchNorm that can be folded (apply fold-batch-norm)")
     .argument("<model>", "model file");
   withPassOptions(fold).action(async (model: string, options: PassCommandOptions) => {
-    if (!(await runPassOnFile(foldBatchNorm, model, options))) setExitCode(1);
+    if (!(await foldFile(model, options))) setExitCode(1);
   });
 };
+
+/** The file is read while the code is loaded. */
+async function foldFile(model: string, options: PassCommandOptions): Promise<boolean> {
+  const contents = readModelFile(model);
+  // Who waits for it hears of a failure; until then it is not unhandled.
+  contents.catch(() => undefined);
+  const { runPassOnFile } = await import("./pass-command.ts");
+  const { foldBatchNorm } = await import("../passes/fold-batch-norm.ts");
+  return runPassOnFile(foldBatchNorm, model, options, contents);
+}

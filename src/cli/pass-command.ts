@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
 import { savingIn } from "../engine/context.ts";
 import { runPass } from "../engine/run-pass.ts";
 import { readModel } from "../formats/onnx/read.ts";
@@ -8,37 +7,23 @@ import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Pass } from "../passes/pass.ts";
 import type { PassReport } from "../protocol/reports.ts";
 import { clearProgress, commandContext, print, printJson } from "./command.ts";
+import type { PassCommandOptions } from "./pass-options.ts";
 import { settingsOf } from "./settings.ts";
 import { printTable } from "./table.ts";
 
-/** What apply and fold have in common: their options, and how one pass is run on a file. */
-
-export interface PassCommandOptions {
-  readonly output: string;
-  readonly set: readonly string[];
-  readonly sites?: string;
-  readonly data?: string;
-  readonly verify: boolean;
-  readonly json?: boolean;
-}
-
-export function withPassOptions(command: Command): Command {
-  return command
-    .requiredOption("-o, --output <file>", "where the changed model goes")
-    .option("--set <key=value...>", "options of the pass", [])
-    .option("--sites <names>", "places to change, separated by commas; all by default")
-    .option("--data <data>", "measure on this data, and compare on it too")
-    .option("--no-verify", "do not compare the changed model with the original")
-    .option("--json", "print one JSON object");
-}
-
-/** @returns false when the certificate failed; then nothing is written. */
+/**
+ * Applies a pass to a file and writes and prints what came of it.
+ *
+ * @param contents the file's bytes, where reading it has begun already.
+ * @returns false when the certificate failed; then nothing is written.
+ */
 export async function runPassOnFile(
   pass: Pass,
   model: string,
   options: PassCommandOptions,
+  contents?: Promise<Uint8Array>,
 ): Promise<boolean> {
-  const graph = await readModel(model);
+  const graph = await readModel(model, model, contents);
   const context = commandContext();
   const request = {
     options: settingsOf(options.set),

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { Graph } from "../graph/graph.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
 import { InputError } from "../graph/input-error.ts";

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../../graph/input-error.ts";
@@ -19,7 +18,8 @@ export async function newFile(
   target: string,
   write: (handle: FileHandle) => Promise<void>,
 ): Promise<NewFile> {
-  const random = randomBytes(6).toString("hex");
+  // Another file of this name is never written to: the flag "wx" refuses it.
+  const random = Math.random().toString(36).slice(2);
   const temporary = join(dirname(target), `.${basename(target)}.${random}.tmp`);
   const discard = () => rm(temporary, { force: true });
   const present = await stat(target).catch(() => undefined);

@@ -1,4 +1,3 @@
-import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   FunctionProtoSchema,
@@ -14,13 +13,11 @@ import { checkDefinitions } from "./definitions.ts";
 import { ExternalFolder } from "./external-data.ts";
 import { GraphField, ModelField } from "./fields.ts";
 import { refuseLookAlike } from "./look-alikes.ts";
+import { inFile, readModelFile } from "./model-file.ts";
 import { refuseDeepNesting } from "./nesting.ts";
 import { readTensor } from "./read-tensor.ts";
 import type { OnnxSource, Slot } from "./source.ts";
 import { type Field, scanFields, varintValue } from "./wire.ts";
-
-/** protobuf cannot encode more, so a longer file is something else. */
-const LARGEST_FILE_BYTES = 2 ** 31 - 1;
 
 /** Each element costs a few hundred bytes in memory; this keeps a hostile file from exhausting it. */
 const MOST_ELEMENTS = 2_000_000;
@@ -30,43 +27,20 @@ const MOST_ELEMENTS = 2_000_000;
  * until it is asked for.
  *
  * @param home the file the model belongs to, where its external data lies, when path is a copy.
+ * @param contents the file's bytes, where reading it has begun already.
  * @throws InputError naming the file, the field and the value for whatever is not a valid model.
  */
-export async function readModel(path: string, home: string = path): Promise<Graph> {
-  const file = resolve(path);
+export async function readModel(
+  path: string,
+  home: string = path,
+  contents: Promise<Uint8Array> = readModelFile(path),
+): Promise<Graph> {
+  const bytes = await contents;
   try {
-    const info = await stat(file);
-    if (!info.isFile()) throw new InputError("is not a file");
-    if (info.size > LARGEST_FILE_BYTES) {
-      throw new InputError(`has ${info.size} bytes; an ONNX file ends at ${LARGEST_FILE_BYTES}`);
-    }
-    return parseModel(await readWhole(file, info.size), resolve(home));
+    return parseModel(bytes, resolve(home));
   } catch (error) {
-    if (error instanceof InputError) throw error.inFile(path);
-    if (isMissing(error)) throw new InputError("no such file", path);
-    throw error;
+    throw inFile(error, path);
   }
-}
-
-/** The file's bytes by as few calls as they take; readFile asks for half a megabyte at a time. */
-async function readWhole(file: string, size: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(size);
-  const handle = await open(file, "r");
-  try {
-    let done = 0;
-    while (done < size) {
-      const { bytesRead } = await handle.read(bytes, done, size - done, done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-    return bytes.subarray(0, done);
-  } finally {
-    await handle.close();
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /**
@@ -136,7 +110,7 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
     slots.push(slot);
     encoded.set(slot.value, field.bytes);
   };
-  const fields = graphs.flatMap((graph) => [...scanFields(graph, "graph")]);
+  const fields = graphs.flatMap((graph) => scanFields(graph, "graph"));
   if (fields.length > MOST_ELEMENTS) {
     throw new InputError(`graph has more than ${MOST_ELEMENTS} elements`);
   }

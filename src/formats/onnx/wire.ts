@@ -3,13 +3,25 @@ import { InputError } from "../../graph/input-error.ts";
 import { refusing } from "./decode.ts";
 
 /** One field occurrence in an encoded message, located but not decoded. */
-export interface Field {
-  readonly number: number;
-  readonly wireType: WireType;
+export class Field {
+  constructor(
+    private readonly message: Uint8Array,
+    readonly number: number,
+    readonly wireType: WireType,
+    private readonly start: number,
+    private readonly valueStart: number,
+    private readonly end: number,
+  ) {}
+
   /** The whole occurrence, tag included. */
-  readonly bytes: Uint8Array;
+  get bytes(): Uint8Array {
+    return this.message.subarray(this.start, this.end);
+  }
+
   /** The value alone; for length-delimited fields without the length. */
-  readonly value: Uint8Array;
+  get value(): Uint8Array {
+    return this.message.subarray(this.valueStart, this.end);
+  }
 }
 
 /**
@@ -18,15 +30,15 @@ export interface Field {
  * @param where what the message is, for the refusal ("graph.initializer[3]").
  * @throws InputError when the bytes end inside a field or are no protobuf.
  */
-export function* scanFields(message: Uint8Array, where: string): Generator<Field> {
+export function scanFields(message: Uint8Array, where: string): readonly Field[] {
   const reader = new BinaryReader(message);
-  while (reader.pos < reader.len) {
-    const start = reader.pos;
-    let number: number;
-    let wireType: WireType;
-    let valueStart: number;
-    try {
-      [number, wireType] = reader.tag();
+  const fields: Field[] = [];
+  let start = 0;
+  try {
+    while (reader.pos < reader.len) {
+      start = reader.pos;
+      const [number, wireType] = reader.tag();
+      let valueStart = reader.pos;
       if (wireType === WireType.LengthDelimited) {
         const length = reader.uint32();
         valueStart = reader.pos;
@@ -35,19 +47,14 @@ export function* scanFields(message: Uint8Array, where: string): Generator<Field
         }
         reader.pos += length;
       } else {
-        valueStart = reader.pos;
         reader.skip(wireType, number);
       }
-    } catch (error) {
-      throw new InputError(`${where} at byte ${start}: ${plain(error)} (truncated or not ONNX)`);
+      fields.push(new Field(message, number, wireType, start, valueStart, reader.pos));
     }
-    yield {
-      number,
-      wireType,
-      bytes: message.subarray(start, reader.pos),
-      value: message.subarray(valueStart, reader.pos),
-    };
+  } catch (error) {
+    throw new InputError(`${where} at byte ${start}: ${plain(error)} (truncated or not ONNX)`);
   }
+  return fields;
 }
 
 function plain(error: unknown): string {

@@ -2,6 +2,7 @@ import { type FileHandle, realpath, rm } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
+import { BackgroundFlush } from "./background-flush.ts";
 import { type Chunk, copyChunk } from "./chunk.ts";
 import { modelChunks, totalBytes } from "./chunks.ts";
 import { dataFilesOf, freshDataFile, removeDataFiles, requireDiskSpace } from "./data-files.ts";
@@ -150,17 +151,18 @@ async function writeChunks(
   let [buffer, other] = [new Uint8Array(GATHER_BYTES), new Uint8Array(GATHER_BYTES)];
   let filled = 0;
   let position = 0;
+  const flush = new BackgroundFlush(handle);
   let writing: Promise<void> = Promise.resolve();
   const write = async (bytes: Uint8Array) => {
     const start = position;
     position += bytes.length;
     await writing;
     onBytes(bytes.length);
-    writing = writeAt(handle, bytes, start);
+    writing = writeAt(handle, bytes, start).then(() => flush.wrote(bytes.length));
     // Whoever waits for it next hears of a failure; until then it is not unhandled.
     writing.catch(() => undefined);
   };
-  const flush = async () => {
+  const writeGathered = async () => {
     if (filled === 0) return;
     await write(buffer.subarray(0, filled));
     [buffer, other] = [other, buffer];
@@ -171,7 +173,7 @@ async function writeChunks(
       const { byteLength } = chunk;
       // At the buffer's start, computed numbers are aligned.
       const large = byteLength >= ALIGNED_BYTES && chunk.copyInto !== undefined;
-      if (large || filled + byteLength > buffer.length) await flush();
+      if (large || filled + byteLength > buffer.length) await writeGathered();
       if (byteLength > buffer.length && chunk.copyInto === undefined) {
         await write(chunk.bytes());
         continue;
@@ -180,10 +182,11 @@ async function writeChunks(
       copyChunk(chunk, buffer.subarray(filled, filled + byteLength));
       filled += byteLength;
     }
-    await flush();
+    await writeGathered();
   } finally {
-    // The file must not be closed under a write.
+    // The file must not be closed under a write or a flush.
     await writing;
+    await flush.finished();
   }
 }
 
