@@ -31,7 +31,7 @@ export async function preparedModel(
 ): Promise<PreparedModel> {
   if (config.passes.length === 0) return { graph, prepared: false };
   checkConfig(config);
-  let prepared = config.weights === "fresh" ? withFreshWeights(graph, config.seed) : graph;
+  let prepared = config.weights === "fresh" ? withFreshWeights(graph, config) : graph;
   for (const step of config.passes) {
     const pass = findPass(step.pass);
     const options = checkedOptions(pass, step.options);

@@ -121,6 +121,8 @@ export interface TrainingForwardOptions {
   readonly parameters: readonly string[];
   /** "training" when left out. */
   readonly mode?: ForwardMode;
+  /** Nodes that compute as at inference while the rest trains; none when left out. */
+  isFrozen?(node: Node): boolean;
   /** new running statistic = (1 − momentum)·old + momentum·batch (torch's direction). */
   readonly batchNormMomentum: number;
   /** Which variance enters the running variance: m/(m−1) times the batch's, or the batch's own. */

@@ -42,6 +42,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   },
   gradientClipping: { norm: 0, value: 0 },
   accumulateBatches: 1,
+  frozen: { names: [], updateStatistics: false },
   decayedParameters: "weights",
   l2: 0,
   l1: 0,

@@ -33,6 +33,12 @@ export interface TrainingConfig {
   readonly gradientClipping: { readonly norm: number; readonly value: number };
   /** Batches whose mean gradient makes one update. */
   readonly accumulateBatches: number;
+  readonly frozen: {
+    /** Parameters or layers that are not trained; a star stands for any characters. */
+    readonly names: readonly string[];
+    /** Whether frozen normalizations go by the batch and update their running statistics. */
+    readonly updateStatistics: boolean;
+  };
   /** What weight decay, L2 and L1 are of: weights, or every parameter, biases and BatchNorm's included. */
   readonly decayedParameters: "weights" | "all";
   /** Adds l2·½·Σw² over the decayed parameters to the loss. */

@@ -61,6 +61,7 @@ interface TracedNode {
   readonly node: Node;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  readonly mode: ForwardMode;
   /** What its training forward kept for its gradient. */
   readonly saved: ReadonlyMap<string, string>;
 }
@@ -111,16 +112,17 @@ export function addTrainingForward(
     const outputs = node.output.map((output) => (output === "" ? "" : builder.freshName(output)));
     for (const [index, output] of node.output.entries()) names.define(output, outputs[index] ?? "");
     const saved = new Map<string, string>();
-    traced.push({ node, inputs, outputs, saved });
+    const mode = options.isFrozen?.(node) === true ? "inference" : (options.mode ?? "training");
+    traced.push({ node, inputs, outputs, saved, mode });
     const forward = ruleOf(node)?.trainingForward;
     if (forward === undefined) {
       copyNode(builder, node, inputs, outputs);
       continue;
     }
     const context: TrainingForwardContext = {
-      ...modelContext(builder, types, { node, inputs, outputs, saved }, opset),
-      mode: options.mode ?? "training",
-      options,
+      ...modelContext(builder, types, { node, inputs, outputs, saved, mode }, opset),
+      mode,
+      options: { ...options, mode },
       save: (name, value) => saved.set(name, value),
       updateState: (input, next) => {
         const state = names.stateOf(node.input[input] ?? "");
@@ -206,7 +208,7 @@ export function addGradients(
     }
     const context: GradientContext = {
       ...modelContext(builder, types, step, standardOpset(graph)),
-      mode: trace.record.mode,
+      mode: step.mode,
       needs: (index) => dependent.has(node.input[index] ?? ""),
       saved: (name) => step.saved.get(name) ?? missing(node, `saved value ${name}`),
     };

@@ -12,15 +12,17 @@ const ROLES: ReadonlySet<string> = new Set<NodeRole>(["mean-only-batch-norm", "w
  * Refuses batches that leave a normalization a single value for each channel: its variance is 0, what
  * it puts out does not depend on its input, and no gradient passes.
  *
+ * @param frozen first outputs of normalizations that go by their stored statistics.
  * @param shapeOf the shape of a value with the run's batch size, as far as known.
  */
 export function checkBatchStatistics(
   graph: Graph,
   batchSize: number,
   shapeOf: (value: string) => readonly Dimension[] | undefined,
+  frozen: ReadonlySet<string>,
 ): void {
   for (const node of graph.nodes) {
-    if (!usesBatchStatistics(node)) continue;
+    if (!usesBatchStatistics(node) || frozen.has(node.output[0] ?? "")) continue;
     const shape = staticShape(shapeOf(node.input[0] ?? "") ?? ["unknown"]);
     if (shape === undefined || elementCount(shape) > (shape[1] ?? 1)) continue;
     const name = node.name === "" ? node.output[0] : node.name;
@@ -30,6 +32,7 @@ export function checkBatchStatistics(
   }
 }
 
-function usesBatchStatistics(node: Node): boolean {
+/** Whether a node normalizes by the batch while training. */
+export function usesBatchStatistics(node: Node): boolean {
   return node.opType === "BatchNormalization" || ROLES.has(nodeRole(node) ?? "");
 }

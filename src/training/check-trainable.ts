@@ -10,6 +10,7 @@ import type { TrainingConfig } from "../protocol/training.ts";
 import { missingGradientRules } from "./autodiff.ts";
 import { checkBatchStatistics } from "./check-batch-statistics.ts";
 import { lossValue, partFor, sampleInput, withInputShape } from "./forward-part.ts";
+import { checkFrozen, frozenParts } from "./frozen.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import { lossSettings } from "./losses/settings.ts";
 import { LOSSES } from "./losses/table.ts";
@@ -28,7 +29,10 @@ export interface TrainingPlan {
   readonly split: Split;
   /** At most the configured one; smaller where there are fewer training samples. */
   readonly batchSize: number;
+  /** What is trained: without the frozen ones. */
   readonly parameters: readonly Parameter[];
+  /** First outputs of the normalizations that keep their statistics and go by them. */
+  readonly frozenNormalizations: ReadonlySet<string>;
   /** Where config.maxNorm acts; empty where it is off. */
   readonly limits: ReadonlyMap<string, NormLimit>;
   /** Values to take statistics of, in graph order. */
@@ -48,7 +52,9 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   checkFinite(samples);
   const value = lossValue(graph, config.loss);
   const part = partFor(graph, [value]);
-  const parameters = trainableParameters(part);
+  const trainable = trainableParameters(part);
+  checkFrozen(part, trainable, config.frozen);
+  const { trained: parameters, normalizations } = frozenParts(part, trainable, config.frozen);
   checkGradients(part, parameters);
   const limits =
     config.maxNorm.limit === 0 ? new Map<string, NormLimit>() : normLimits(part, parameters);
@@ -57,7 +63,7 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   const types = inferShapes(fixed);
   const outputShape = types.get(value)?.shape;
   const output = { name: value, shape: checkedOutput(value, outputShape, batchSize) };
-  checkBatchStatistics(fixed, batchSize, (name) => types.get(name)?.shape);
+  checkBatchStatistics(fixed, batchSize, (name) => types.get(name)?.shape, normalizations);
   if (samples.targets === undefined) {
     throw new InputError(`data ${samples.name}: has no labels (y) to train on`);
   }
@@ -77,6 +83,7 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
     split,
     batchSize,
     parameters,
+    frozenNormalizations: normalizations,
     limits,
     watched,
   };

@@ -105,6 +105,12 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   "gradientClipping.norm": NOT_NEGATIVE,
   "gradientClipping.value": NOT_NEGATIVE,
   accumulateBatches: whole(1, 2 ** 20),
+  frozen: "group",
+  "frozen.names": {
+    allowed: "a list of names",
+    valid: (value) => Array.isArray(value) && value.every((name) => isText(name) && name !== ""),
+  },
+  "frozen.updateStatistics": YES_NO,
   decayedParameters: choice("weights", "all"),
   l2: NOT_NEGATIVE,
   l1: NOT_NEGATIVE,

@@ -28,6 +28,8 @@ export interface StepOptions extends UpdateOptions {
   readonly lossValue: string;
   /** Without class weights, and with the loss's usual targets, when left out. */
   readonly lossSettings?: LossSettings;
+  /** First outputs of the normalizations that go by their stored statistics; none when left out. */
+  readonly frozenNormalizations?: ReadonlySet<string>;
   /** The values under the L1 and L2 penalties: weights as their layers read them. */
   readonly penalized: ReadonlySet<string>;
   /** The parameters that are log α of variational dropout. */
@@ -70,6 +72,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const step = builder.freshName("step_number");
   const trace = addTrainingForward(builder, graph, new Map(), {
     parameters,
+    isFrozen: (node) => options.frozenNormalizations?.has(node.output[0] ?? "") ?? false,
     batchNormMomentum: config.batchNorm.momentum,
     runningVariance: config.batchNorm.runningVariance,
     dropoutSeed: dropoutSeeds(graph, config.seed),

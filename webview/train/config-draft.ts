@@ -87,6 +87,7 @@ function fieldError(field: Field, text: string): string | undefined {
   const trimmed = text.trim();
   switch (field.kind) {
     case "box":
+    case "names":
       return undefined;
     case "select":
       return field.options?.some(([value]) => value === text)

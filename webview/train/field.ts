@@ -28,7 +28,8 @@ export interface Field {
     | "data"
     | "split"
     | "text"
-    | "weights";
+    | "weights"
+    | "names";
   readonly options?: readonly (readonly [value: string, label: string])[];
   /** Bounds of a number; an open one is itself not allowed. */
   readonly min?: number;

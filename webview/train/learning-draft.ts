@@ -4,7 +4,12 @@ import type { LEARNING_FIELDS } from "./learning-fields.ts";
 type LearningDraft = Readonly<Record<keyof typeof LEARNING_FIELDS, string>>;
 type LearningConfig = Pick<
   TrainingConfig,
-  "optimizer" | "gradientClipping" | "accumulateBatches" | "decayedParameters" | "labelNoise"
+  | "optimizer"
+  | "gradientClipping"
+  | "accumulateBatches"
+  | "decayedParameters"
+  | "frozen"
+  | "labelNoise"
 >;
 
 export function learningDraft(config: LearningConfig): LearningDraft {
@@ -22,6 +27,8 @@ export function learningDraft(config: LearningConfig): LearningDraft {
     beta2: String(optimizer.beta2),
     epsilon: String(optimizer.epsilon),
     weightDecay: String(optimizer.weightDecay),
+    frozen: config.frozen.names.join(", "),
+    updateStatistics: String(config.frozen.updateStatistics),
     clipNorm: String(gradientClipping.norm),
     clipValue: String(gradientClipping.value),
     accumulateBatches: String(config.accumulateBatches),
@@ -46,6 +53,13 @@ export function learningConfig(draft: LearningDraft): LearningConfig {
       beta2: Number(draft.beta2),
       epsilon: Number(draft.epsilon),
       weightDecay: Number(draft.weightDecay),
+    },
+    frozen: {
+      names: draft.frozen
+        .split(",")
+        .map((name) => name.trim())
+        .filter(Boolean),
+      updateStatistics: draft.updateStatistics === "true",
     },
     gradientClipping: { norm: Number(draft.clipNorm), value: Number(draft.clipValue) },
     accumulateBatches: Number(draft.accumulateBatches),

@@ -119,6 +119,19 @@ export const LEARNING_FIELDS = {
     shown: decaying,
     help: "Decoupled: w ← w − rate · decay · w.",
   },
+  frozen: {
+    section: "training",
+    label: "Frozen",
+    kind: "names",
+    help: "Parameters or layers that are not trained, between commas; * stands for anything.",
+  },
+  updateStatistics: {
+    section: "training",
+    label: "Update frozen statistics",
+    kind: "box",
+    shown: ({ frozen = "" }) => frozen.trim() !== "",
+    help: "Frozen BatchNorm goes by the batch, not by what it has stored.",
+  },
   clipNorm: {
     section: "optimizer",
     label: "Clip gradient norm",

@@ -32,7 +32,7 @@ test("passes act on the fresh weights that a run with this seed starts from", as
   expect(isPrepared).toBe(true);
   expect(prepared.nodes.filter((node) => node.opType === "BatchNormalization")).toEqual([]);
   // A fresh BatchNorm has mean 0 and variance 1, so the fold divides by √(1 + ε).
-  const fresh = withFreshWeights(graph, 3);
+  const fresh = withFreshWeights(graph, { ...DEFAULT_TRAINING_CONFIG, seed: 3 });
   const weight = "conv1.weight";
   const expected = values(fresh.initializers.get(weight)).map((each) => each / Math.sqrt(1 + 1e-5));
   const folded = values(prepared.initializers.get(weight));

@@ -134,7 +134,7 @@ test("fresh weights are fresh running means too", async () => {
   const calibrated = result?.graph as Graph;
   const running = "fc1_mean.running_mean";
   expect(numbersOf(calibrated, running).some((value) => value !== 0)).toBe(true);
-  const fresh = withFreshWeights(calibrated, 3);
+  const fresh = withFreshWeights(calibrated, { ...DEFAULT_TRAINING_CONFIG, seed: 3 });
   expect(numbersOf(fresh, running).every((value) => value === 0)).toBe(true);
   expect(numbersOf(fresh, "fc1_mean.bias").every((value) => value === 0)).toBe(true);
 });

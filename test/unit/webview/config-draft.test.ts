@@ -26,6 +26,7 @@ test("every option comes back", () => {
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
     lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
     decayedParameters: "all" as const,
+    frozen: { names: ["features.*", "bn1"], updateStatistics: true },
     gradientClipping: { norm: 1, value: 0.5 },
     accumulateBatches: 4,
     labelNoise: 0.1,
