@@ -1,6 +1,9 @@
 import { resolve } from "node:path";
+import type { RequestContext } from "../engine/context.ts";
 import { preparedModel } from "../engine/prepared-model.ts";
+import { resumeTraining } from "../engine/resume-training.ts";
 import { readModel } from "../formats/onnx/read.ts";
+import { InputError } from "../graph/input-error.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { readTrainingConfig } from "../training/config.ts";
@@ -9,48 +12,83 @@ import { type AddCommand, commandContext, printJson } from "./command.ts";
 import { TrainingDisplay } from "./training-display.ts";
 
 interface TrainOptions {
-  readonly output: string;
+  readonly output?: string;
   readonly data?: string;
   readonly config?: string;
   readonly weights?: string;
   readonly seed?: string;
-  readonly runs: string;
+  readonly runs?: string;
+  readonly resume?: string;
   readonly json?: boolean;
 }
 
-/** `train MODEL --data D -o OUT`: train with early stopping; one JSON object a line. */
+/**
+ * `train MODEL --data D -o OUT`: train with early stopping; one JSON object a line.
+ * `train --resume RUN`: go on with a run that was cut off.
+ */
 export const addTrain: AddCommand = (program) => {
   program
     .command("train")
     .description("train a model with early stopping; Ctrl-C keeps the best so far")
-    .argument("<model>", "model file")
-    .requiredOption("-o, --output <file>", "where the best model goes")
+    .argument("[model]", "model file; with --resume the run's own where left out")
+    .option("-o, --output <file>", "where the best model goes")
     .option("--data <data>", 'data set: a file, or "digits"')
     .option("--config <file>", "options as JSON; what it leaves out keeps its default")
     .option("--weights <start>", '"fresh" random weights, or "keep" those of the file')
     .option("--seed <number>", "seed of weights, split and order")
-    .option("--runs <folder>", "folder for the run's record", "normlens-runs")
+    .option("--runs <folder>", "folder for the run's record (default: normlens-runs)")
+    .option("--resume <run>", "go on with a run that was cut off or cancelled: its folder")
     .option("--json", "print one JSON object a line")
-    .action(async (model: string, options: TrainOptions) => {
-      const config = await readTrainingConfig(options.config, {
-        ...(options.data === undefined ? {} : { data: options.data }),
-        ...(options.weights === undefined ? {} : { weights: options.weights }),
-        ...(options.seed === undefined ? {} : { seed: Number(options.seed) }),
-      });
-      const display = options.json ? undefined : new TrainingDisplay(config);
-      const onEvent = (event: TrainingEvent) =>
-        display === undefined ? printJson(event) : display.show(event);
-      const context = commandContext();
-      await train({
-        ...(await preparedModel(await readModel(model), config, context)),
-        modelName: model,
-        config,
-        runsFolder: resolve(options.runs),
-        output: resolve(options.output),
-        runtime: await loadRuntime(),
-        signal: context.signal,
-        isPaused: () => undefined,
-        onEvent,
-      });
+    .action(async (model: string | undefined, options: TrainOptions) => {
+      await (options.resume === undefined
+        ? startRun(model, options)
+        : resumeRun(options.resume, model, options));
     });
 };
+
+async function startRun(model: string | undefined, options: TrainOptions): Promise<void> {
+  if (model === undefined) throw new InputError("train needs a model, or --resume with a run");
+  if (options.output === undefined) {
+    throw new InputError("train needs --output, the file where the best model goes");
+  }
+  const config = await readTrainingConfig(options.config, {
+    ...(options.data === undefined ? {} : { data: options.data }),
+    ...(options.weights === undefined ? {} : { weights: options.weights }),
+    ...(options.seed === undefined ? {} : { seed: Number(options.seed) }),
+  });
+  const context = commandContext();
+  await train({
+    ...(await preparedModel(await readModel(model), config, context)),
+    ...running(options, context),
+    modelName: resolve(model),
+    config,
+    runsFolder: resolve(options.runs ?? "normlens-runs"),
+    output: resolve(options.output),
+    runtime: await loadRuntime(),
+  });
+}
+
+/** A run goes on with what it began with; an option that says otherwise is a misunderstanding. */
+async function resumeRun(
+  run: string,
+  model: string | undefined,
+  options: TrainOptions,
+): Promise<void> {
+  for (const name of ["output", "data", "config", "weights", "seed", "runs"] as const) {
+    if (options[name] !== undefined) {
+      throw new InputError(
+        `--${name}: a run goes on with its own options; leave it out beside --resume`,
+      );
+    }
+  }
+  const context = commandContext();
+  const graph = (path: string) => readModel(model ?? path);
+  await resumeTraining(resolve(run), { ...running(options, context), graph }, context);
+}
+
+function running({ json }: TrainOptions, { signal }: RequestContext) {
+  const display = json ? undefined : new TrainingDisplay();
+  const onEvent = (event: TrainingEvent) =>
+    display === undefined ? printJson(event) : display.show(event);
+  return { signal, onEvent, isPaused: () => undefined };
+}

@@ -1,13 +1,13 @@
 import cliProgress from "cli-progress";
 import { fromJsonNumber, type JsonNumber } from "../protocol/reports.ts";
-import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type { TrainingEvent } from "../protocol/training.ts";
 import { print } from "./command.ts";
 
 /** Shows a run to a person: a bar a run on stderr when it is a terminal, a line an epoch otherwise. */
 export class TrainingDisplay {
   readonly #bar: cliProgress.SingleBar | undefined;
 
-  constructor(readonly config: TrainingConfig) {
+  constructor() {
     if (process.stderr.isTTY) {
       this.#bar = new cliProgress.SingleBar({
         format: "epoch {value}/{total} {bar} {text}",
@@ -23,7 +23,7 @@ export class TrainingDisplay {
         const { train, validation, test } = event.samples;
         print(`Training on ${train} samples, ${validation} for validation, ${test} for the test.`);
         for (const note of event.notes ?? []) print(`Note: ${note}`);
-        this.#bar?.start(this.config.maxEpochs, 0, { text: "" });
+        this.#bar?.start(event.config.maxEpochs, 0, { text: "" });
         return;
       }
       case "step":
@@ -39,7 +39,10 @@ export class TrainingDisplay {
         print(event.sentence);
         return;
       case "done":
-        print(`Test loss ${short(event.testLoss)}${accuracyText("accuracy", event.testAccuracy)}.`);
+        if (event.testLoss !== undefined) {
+          const accuracy = accuracyText("accuracy", event.testAccuracy);
+          print(`Test loss ${short(event.testLoss)}${accuracy}.`);
+        }
         print(`Best model: ${event.model}; record of the run: ${event.run}`);
     }
   }

@@ -18,6 +18,7 @@ import { Documents } from "./documents.ts";
 import { nodeDetail } from "./node-detail.ts";
 import { PauseSwitch } from "./pause-switch.ts";
 import { preparedModel } from "./prepared-model.ts";
+import { resumeTraining } from "./resume-training.ts";
 import { passSites, sitesAt } from "./technique-sites.ts";
 import { techniques } from "./techniques.ts";
 import { textView } from "./text-view.ts";
@@ -87,15 +88,18 @@ export function engineMethods(): Methods {
     },
     train: async (params, context) => {
       const { graph } = await documents.get(params, context);
+      const { signal, trainingEvent: onEvent } = context;
+      const running = { signal, onEvent, isPaused: () => pause.wait(signal) };
+      if (params.resume !== undefined) {
+        return resumeTraining(params.resume, { ...running, graph: async () => graph }, context);
+      }
       return train({
+        ...running,
         ...(await preparedModel(graph, params.config, context)),
         modelName: params.path,
         config: params.config,
         runsFolder: params.runs,
         runtime: await loadRuntime(),
-        signal: context.signal,
-        isPaused: () => pause.wait(context.signal),
-        onEvent: context.trainingEvent,
         ...(params.output === undefined ? {} : { output: params.output }),
       });
     },

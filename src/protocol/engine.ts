@@ -255,6 +255,8 @@ export interface StatisticsRequest extends DocumentRequest {
 }
 
 export interface TrainRequest extends DocumentRequest {
+  /** Folder of a run to go on with; config, runs and output are that run's own then. */
+  readonly resume?: string;
   readonly config: TrainingConfig;
   /** Folder that gets the run folder. */
   readonly runs: string;

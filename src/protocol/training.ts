@@ -69,6 +69,13 @@ export interface TrainingConfig {
     readonly everySteps: number;
     readonly bins: number;
   };
+  /** When the state is kept so that a run that was cut off can go on; 0 is never. */
+  readonly checkpoint: {
+    readonly everyEpochs: number;
+    readonly everySteps: number;
+    /** No two come within so many seconds. */
+    readonly leastSeconds: number;
+  };
   /** Threads inside one operator; 0 lets the runtime decide. */
   readonly threads: number;
 }
@@ -178,6 +185,10 @@ export type TrainingEvent =
       readonly notes?: readonly string[];
       /** Watched values, in graph order, with their fixed histogram edges once known. */
       readonly watched: readonly string[];
+      /** Where the best model goes besides the run folder. */
+      readonly output?: string;
+      /** SHA-256 of model and data: a run goes on with the same ones only. */
+      readonly fingerprint: { readonly model: string; readonly data: string };
       readonly config: TrainingConfig;
     }
   | {
@@ -223,7 +234,8 @@ export type TrainingEvent =
       readonly event: "done";
       /** Path of the saved best model. */
       readonly model: string;
-      readonly testLoss: JsonNumber;
+      /** Absent where a cancelled run would have taken long to measure it. */
+      readonly testLoss?: JsonNumber;
       readonly testAccuracy?: JsonNumber;
       /** The run folder: config.json, metrics.jsonl, best.onnx. */
       readonly run: string;

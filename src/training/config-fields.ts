@@ -143,6 +143,10 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   },
   "statistics.everySteps": whole(1, MOST_STEPS),
   "statistics.bins": whole(1, 1000),
+  checkpoint: "group",
+  "checkpoint.everyEpochs": whole(0, MOST_STEPS),
+  "checkpoint.everySteps": whole(0, MOST_STEPS),
+  "checkpoint.leastSeconds": NOT_NEGATIVE,
   threads: whole(0, 1024),
 };
 

@@ -11,6 +11,7 @@ import { LossMeter } from "./loss-meter.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import type { LossKind } from "./losses/table.ts";
 import { trainingSession } from "./step-session.ts";
+import type { Turns } from "./turns.ts";
 
 export interface EvaluationOptions {
   readonly graph: Graph;
@@ -58,11 +59,17 @@ export class Evaluator {
     return new Evaluator(options, session);
   }
 
-  /** Mean loss and accuracy over the given rows. */
-  async evaluate(dataset: Dataset, rows: Int32Array, weights: Weights): Promise<Evaluation> {
+  /** Mean loss and accuracy over the given rows; undefined when it was cancelled in between. */
+  async evaluate(
+    dataset: Dataset,
+    rows: Int32Array,
+    weights: Weights,
+    turns: Pick<Turns, "cancelled">,
+  ): Promise<Evaluation | undefined> {
     const batch = this.#batchFor(dataset);
     const meter = new LossMeter(this.#options.loss, this.#options.lossSettings);
     for (let start = 0; start < rows.length; start += batch.size) {
+      if (await turns.cancelled()) return undefined;
       const filled = fillBatch(batch, dataset, rows, start);
       const output = (await this.#run(batch, weights, [this.#options.lossValue])).get(
         this.#options.lossValue,

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { type Batch, fillBatch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { withLabelNoise } from "../data/label-noise.ts";
@@ -6,6 +5,8 @@ import { seededRandom } from "../data/random.ts";
 import type { Split } from "../data/split.ts";
 import { jsonNumber } from "../protocol/reports.ts";
 import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type { AddedTerms, Checkpoint, RunProgress } from "./checkpoint.ts";
+import { CheckpointRhythm } from "./checkpoint-rhythm.ts";
 import {
   checkEpoch,
   type EarlyStoppingState,
@@ -17,6 +18,7 @@ import { LossMeter } from "./loss-meter.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import { LearningRate } from "./schedules/learning-rate.ts";
 import type { StepSession } from "./step-session.ts";
+import { Turns } from "./turns.ts";
 import { divergenceFactor } from "./variational-divergence.ts";
 import { percentiles, type WatchedValues } from "./watched-values.ts";
 
@@ -33,11 +35,15 @@ export interface LoopOptions {
   readonly weightNames: readonly string[];
   /** The rows of an epoch in the order they are trained on. */
   epochRows(epoch: number): Int32Array;
+  /** Where to go on; from the beginning where left out. The step session has its state already. */
+  readonly from?: Pick<Checkpoint, "progress" | "best">;
   readonly signal: AbortSignal;
   isPaused(): Promise<void> | void;
   onEvent(event: TrainingEvent): void;
   /** The weights that are the best from now on; they are valid until the next call. */
   onBest(weights: Weights): Promise<void>;
+  /** Keeps the state so that a later run can go on from it. @param signal ends the keeping. */
+  onCheckpoint(checkpoint: Checkpoint, signal?: AbortSignal): Promise<void>;
 }
 
 export interface LoopOutcome {
@@ -58,9 +64,6 @@ interface TrainedEpoch extends Evaluation {
   readonly learningRate: number;
 }
 
-/** The longest that steps go on without the event loop getting its turn, in milliseconds. */
-const LONGEST_TURN = 50;
-
 /**
  * Trains epoch by epoch: shuffled batches, then validation, then the decision whether to go on.
  *
@@ -72,40 +75,89 @@ export class TrainingLoop {
   readonly #options: LoopOptions;
   readonly #stepsPerEpoch: number;
   readonly #learningRate: LearningRate;
-  readonly #initial: Weights;
+  readonly #turns: Turns;
+  readonly #rhythm: CheckpointRhythm;
   #best: Weights;
   #stopping: EarlyStoppingState;
-  #stepsDone = 0;
-  #lastTurn = performance.now();
+  #epoch: number;
+  #stepsInEpoch: number;
+  #stepsDone: number;
+  #meter: LossMeter;
+  #lastStep: AddedTerms;
+  /** The moment the epoch would have begun without interruption. */
+  #epochStarted: number;
 
   constructor(options: LoopOptions) {
+    const { config, from, signal } = options;
+    const progress = from?.progress;
     this.#options = options;
     this.#stepsPerEpoch = stepsPerEpoch(options.split.train.length, options.batch.size);
-    const { config } = options;
-    const steps = config.maxEpochs * this.#stepsPerEpoch;
-    this.#learningRate = new LearningRate(config, Math.ceil(steps / config.accumulateBatches));
-    this.#stopping = startEarlyStopping(options.config.earlyStopping);
-    this.#initial = this.#snapshot();
-    this.#best = this.#initial;
+    const updates = Math.ceil((config.maxEpochs * this.#stepsPerEpoch) / config.accumulateBatches);
+    this.#learningRate = new LearningRate(config, updates, progress?.schedule);
+    this.#turns = new Turns(signal);
+    this.#rhythm = new CheckpointRhythm(config.checkpoint);
+    this.#stopping = progress?.stopping ?? startEarlyStopping(config.earlyStopping);
+    this.#best = from?.best ?? this.#snapshot();
+    this.#epoch = progress?.epoch ?? 1;
+    this.#stepsInEpoch = progress?.stepsInEpoch ?? 0;
+    this.#stepsDone = progress?.stepsDone ?? 0;
+    this.#meter = new LossMeter(config.loss, options.lossSettings, progress?.meter);
+    this.#lastStep = progress?.lastStep ?? {};
+    this.#epochStarted = performance.now() - 1000 * (progress?.seconds ?? 0);
   }
 
   async run(): Promise<LoopOutcome> {
     const { maxEpochs } = this.#options.config;
-    for (let epoch = 1; epoch <= maxEpochs; epoch++) {
-      const reason = await this.#epoch(epoch);
+    while (this.#epoch <= maxEpochs) {
+      const epoch = this.#epoch;
+      const reason = await this.#runEpoch(epoch);
       if (reason === "cancelled") return this.#outcome(reason, epoch - 1);
       if (reason !== undefined) return this.#outcome(reason, epoch);
+      this.#begin(epoch + 1);
+      if (this.#rhythm.dueAfterEpoch(epoch)) await this.#keepCheckpoint();
     }
     return this.#outcome("maxEpochs", maxEpochs);
   }
 
-  async #epoch(epoch: number): Promise<StopReason | undefined> {
+  /** What a checkpoint now would hold; valid until the next step. */
+  get checkpoint(): Checkpoint {
+    const progress: RunProgress = {
+      epoch: this.#epoch,
+      stepsInEpoch: this.#stepsInEpoch,
+      stepsDone: this.#stepsDone,
+      meter: this.#meter.sums,
+      lastStep: this.#lastStep,
+      stopping: this.#stopping,
+      schedule: this.#learningRate.state,
+      edges: this.#options.watched.edges,
+      seconds: (performance.now() - this.#epochStarted) / 1000,
+    };
+    const best = this.#stopping.bestEpoch > 0 ? this.#best : undefined;
+    return { progress, state: this.#options.step.state, best };
+  }
+
+  #begin(epoch: number): void {
+    this.#epoch = epoch;
+    this.#stepsInEpoch = 0;
+    const { config, lossSettings } = this.#options;
+    this.#meter = new LossMeter(config.loss, lossSettings);
+    this.#lastStep = {};
+    this.#epochStarted = performance.now();
+  }
+
+  async #keepCheckpoint(): Promise<void> {
+    const { signal, onCheckpoint } = this.#options;
+    await this.#rhythm.write(() => onCheckpoint(this.checkpoint, signal));
+  }
+
+  async #runEpoch(epoch: number): Promise<StopReason | undefined> {
     const { evaluator, dataset, split, step, onEvent } = this.#options;
-    const started = performance.now();
     const train = await this.#steps(epoch);
     if (train === "cancelled" || train === "diverged") return train;
-    const validation = await evaluator.evaluate(dataset, split.validation, step.state);
+    const validation = await evaluator.evaluate(dataset, split.validation, step.state, this.#turns);
+    if (validation === undefined || (await this.#turns.cancelled())) return "cancelled";
     const activations = await evaluator.activations(dataset, split.validation, step.state);
+    const statistics = this.#options.watched.statistics(activations);
     const verdict = this.#check(epoch, validation);
     if (verdict.best) await this.#keepBest();
     onEvent({
@@ -118,9 +170,9 @@ export class TrainingLoop {
       validationLoss: jsonNumber(validation.loss),
       ...accuracy("validationAccuracy", validation),
       learningRate: train.learningRate,
-      seconds: (performance.now() - started) / 1000,
+      seconds: (performance.now() - this.#epochStarted) / 1000,
       best: verdict.best,
-      activations: this.#options.watched.statistics(activations),
+      activations: statistics,
     });
     return verdict.stop;
   }
@@ -128,24 +180,18 @@ export class TrainingLoop {
   async #steps(epoch: number): Promise<TrainedEpoch | "cancelled" | "diverged"> {
     const { config, dataset, batch, step, onEvent } = this.#options;
     const rows = this.#options.epochRows(epoch);
-    const meter = new LossMeter(config.loss, this.#options.lossSettings);
     const factor = divergenceFactor(config.variationalDropout, epoch, rows.length);
-    let divergence: number | undefined;
-    let penalty: number | undefined;
-    let learningRate = Number.NaN;
     const noise = seededRandom(config.seed, `label noise ${epoch}`);
     const noisy = withLabelNoise(dataset, rows, config.labelNoise, noise);
-    for (let index = 0; index < this.#stepsPerEpoch; index++) {
+    while (this.#stepsInEpoch < this.#stepsPerEpoch) {
       if (await this.#waitOrCancelled()) return "cancelled";
-      const filled = fillBatch(batch, noisy, rows, index * batch.size);
+      const filled = fillBatch(batch, noisy, rows, this.#stepsInEpoch * batch.size);
       const sampled = this.#stepsDone % config.statistics.everySteps === 0;
-      const update = Math.floor(this.#stepsDone / config.accumulateBatches);
-      learningRate = this.#learningRate.at(epoch - 1, update);
-      const result = await step.run(batch, learningRate, sampled, factor);
-      divergence = result.divergence;
-      penalty = result.penalty;
+      const result = await step.run(batch, this.#rateAt(this.#stepsDone), sampled, factor);
+      this.#lastStep = addedTerms(result);
       this.#stepsDone++;
-      meter.add(result.output, batch, filled);
+      this.#stepsInEpoch++;
+      this.#meter.add(result.output, batch, filled);
       const taken = [...result.samples]
         .map(([name, values]) => [name, percentiles(values)] as const)
         .filter(([, values]) => values.every(Number.isFinite));
@@ -157,20 +203,25 @@ export class TrainingLoop {
         ...(taken.length > 0 ? { percentiles: Object.fromEntries(taken) } : {}),
       });
       if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) return "diverged";
+      if (this.#rhythm.dueAfterStep(this.#stepsDone)) await this.#keepCheckpoint();
     }
+    const { divergence, penalty } = this.#lastStep;
     const kl = divergence === undefined ? {} : { klLoss: factor * divergence };
     const weights = penalty === undefined ? {} : { penalty };
-    return { ...meter.result(), ...kl, ...weights, learningRate };
+    const learningRate = this.#rateAt(this.#stepsDone - 1);
+    return { ...this.#meter.result(), ...kl, ...weights, learningRate };
+  }
+
+  /** The learning rate of a step. @param step steps before it. */
+  #rateAt(step: number): number {
+    const update = Math.floor(step / this.#options.config.accumulateBatches);
+    return this.#learningRate.at(this.#epoch - 1, update);
   }
 
   /** Lets a pause pass and messages in. */
   async #waitOrCancelled(): Promise<boolean> {
     const { signal, isPaused } = this.#options;
-    if (signal.aborted) return true;
-    if (performance.now() - this.#lastTurn > LONGEST_TURN) {
-      await setImmediate();
-      this.#lastTurn = performance.now();
-    }
+    if (await this.#turns.cancelled()) return true;
     const pause = isPaused();
     if (pause !== undefined) await endOrAbort(pause, signal);
     return signal.aborted;
@@ -218,6 +269,13 @@ export function stepsPerEpoch(trainSamples: number, batchSize: number): number {
 
 function accuracy(name: "trainAccuracy" | "validationAccuracy", { accuracy }: Evaluation) {
   return accuracy === undefined ? {} : { [name]: jsonNumber(accuracy) };
+}
+
+function addedTerms({ divergence, penalty }: AddedTerms): AddedTerms {
+  return {
+    ...(divergence === undefined ? {} : { divergence }),
+    ...(penalty === undefined ? {} : { penalty }),
+  };
 }
 
 /** Waits for the pause to end, or for the cancellation that ends it; leaves no listener behind. */

@@ -3,6 +3,14 @@ import type { Evaluation } from "./evaluate.ts";
 import type { LossSettings, RowTarget } from "./losses/loss.ts";
 import { LOSSES, type LossKind } from "./losses/table.ts";
 
+/** What a meter has added up so far; a checkpoint in the middle of an epoch keeps it. */
+export interface MeterSums {
+  readonly loss: number;
+  readonly weight: number;
+  readonly right: number;
+  readonly answers: number;
+}
+
 /**
  * Adds up loss and right answers over batches, in float64. The formula is the one that training
  * minimizes, class weights included, but without label smoothing: what an epoch tells of training,
@@ -11,14 +19,24 @@ import { LOSSES, type LossKind } from "./losses/table.ts";
 export class LossMeter {
   readonly #loss: LossKind;
   readonly #settings: LossSettings;
-  #sum = 0;
-  #weight = 0;
-  #right = 0;
-  #answers = 0;
+  #sum: number;
+  #weight: number;
+  #right: number;
+  #answers: number;
 
-  constructor(loss: LossKind, settings: LossSettings) {
+  /** @param sums to go on from; nothing where left out. */
+  constructor(loss: LossKind, settings: LossSettings, sums?: MeterSums) {
     this.#loss = loss;
     this.#settings = settings;
+    this.#sum = sums?.loss ?? 0;
+    this.#weight = sums?.weight ?? 0;
+    this.#right = sums?.right ?? 0;
+    this.#answers = sums?.answers ?? 0;
+  }
+
+  get sums(): MeterSums {
+    const [weight, right, answers] = [this.#weight, this.#right, this.#answers];
+    return { loss: this.#sum, weight, right, answers };
   }
 
   /** @param filled rows of the batch that count; the rest are repetitions. */

@@ -1,25 +1,43 @@
-import { closeSync, openSync, writeSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
+import { mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { saveModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
+import { lockRun, type RunLock } from "./run-lock.ts";
+
+/** Names of the files in a run's folder. */
+export const RUN_FILES = {
+  config: "config.json",
+  metrics: "metrics.jsonl",
+  best: "best.onnx",
+  checkpoint: "checkpoint.bin",
+  /** The one before, in case the newest cannot be read. */
+  previousCheckpoint: "checkpoint-previous.bin",
+} as const;
 
 /**
  * The record of one run: config.json, metrics.jsonl (one event a line, there as soon as it has
- * happened) and best.onnx. A killed run leaves a folder that can be read.
+ * happened), best.onnx, and while it has not ended two checkpoints. A killed run leaves a folder
+ * that can be read and gone on with.
  */
 export class RunFolder {
   readonly bestModel: string;
+  readonly #lock: RunLock;
   #metrics: number | undefined;
+  #metricsBytes: number;
 
   private constructor(
     readonly path: string,
-    metrics: number,
+    lock: RunLock,
+    metricsBytes: number,
   ) {
-    this.bestModel = join(path, "best.onnx");
-    this.#metrics = metrics;
+    this.bestModel = join(path, RUN_FILES.best);
+    this.#lock = lock;
+    this.#metrics = openSync(join(path, RUN_FILES.metrics), "a");
+    this.#metricsBytes = metricsBytes;
   }
 
   /** Makes a new folder, named after the model and the time, in the folder of all runs. */
@@ -30,24 +48,76 @@ export class RunFolder {
     now = new Date(),
   ): Promise<RunFolder> {
     const path = await newFolder(runsFolder, `${safeName(modelName)}-${timestamp(now)}`);
-    const temporary = join(path, "config.json.tmp");
+    const lock = await lockRun(path);
+    const temporary = join(path, `${RUN_FILES.config}.tmp`);
     await writeFile(temporary, `${JSON.stringify(config, undefined, 2)}\n`, { flush: true });
-    await rename(temporary, join(path, "config.json"));
-    return new RunFolder(path, openSync(join(path, "metrics.jsonl"), "a"));
+    await rename(temporary, join(path, RUN_FILES.config));
+    return new RunFolder(path, lock, 0);
+  }
+
+  /**
+   * Takes up the folder of a run that was cut off.
+   *
+   * @param metricsBytes how much of metrics.jsonl stays; what came after it happens again.
+   * @throws InputError while another process works on the run.
+   */
+  static async reopen(path: string, metricsBytes: number): Promise<RunFolder> {
+    const lock = await lockRun(path);
+    await truncate(join(path, RUN_FILES.metrics), metricsBytes);
+    return new RunFolder(path, lock, metricsBytes);
   }
 
   /** Written at once and without a promise, so that the lines keep the order of the events. */
   append(event: TrainingEvent): void {
-    if (this.#metrics !== undefined) writeSync(this.#metrics, `${JSON.stringify(event)}\n`);
+    if (this.#metrics === undefined) return;
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    writeSync(this.#metrics, line);
+    this.#metricsBytes += line.length;
   }
 
-  async saveBest(graph: Graph): Promise<void> {
-    await saveModel(graph, this.bestModel);
+  /** Bytes of metrics.jsonl. */
+  get metricsBytes(): number {
+    return this.#metricsBytes;
   }
 
-  close(): void {
+  async saveBest(graph: Graph, signal?: AbortSignal): Promise<void> {
+    await saveModel(graph, this.bestModel, signal === undefined ? {} : { signal });
+  }
+
+  /**
+   * Keeps a checkpoint; the one before it stays as the previous one. At every moment one of the two
+   * is whole.
+   *
+   * @param metricsBytes how much of metrics.jsonl had been told when the checkpoint was taken.
+   */
+  async saveCheckpoint(
+    checkpoint: Checkpoint,
+    metricsBytes: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const path = join(this.path, RUN_FILES.checkpoint);
+    const previous = join(this.path, RUN_FILES.previousCheckpoint);
+    const moveAway = async () => {
+      // The lines it refers to must be on the disk before it is.
+      if (this.#metrics !== undefined) fdatasyncSync(this.#metrics);
+      await rename(path, previous).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+      });
+    };
+    await writeCheckpoint(path, { ...checkpoint, metricsBytes }, moveAway, signal);
+  }
+
+  /** A run that has come to its end is not gone on with. */
+  async removeCheckpoints(): Promise<void> {
+    for (const name of [RUN_FILES.checkpoint, RUN_FILES.previousCheckpoint]) {
+      await rm(join(this.path, name), { force: true });
+    }
+  }
+
+  async close(): Promise<void> {
     if (this.#metrics !== undefined) closeSync(this.#metrics);
     this.#metrics = undefined;
+    await this.#lock.release();
   }
 }
 

@@ -52,14 +52,16 @@ export class StepSession {
   readonly #samples: Tensors;
   #current: StateSet;
   #other: StateSet;
-  #stepsDone = 0;
+  #stepsDone: number;
 
   private constructor(
     step: StepGraph,
     session: Session,
     config: StepConfig,
     initial: ReadonlyMap<string, Float32Array>,
+    stepsDone: number,
   ) {
+    this.#stepsDone = stepsDone;
     this.#step = step;
     this.#session = session;
     this.#optimizer = config.optimizer;
@@ -83,18 +85,23 @@ export class StepSession {
     );
   }
 
-  /** @param initial parameters and running statistics by name; what is missing starts at zero. */
+  /**
+   * @param options.initial state by name; what is missing, such as the optimizer's tensors at the
+   *   first step, starts at zero.
+   * @param options.stepsDone steps of the run before this session.
+   */
   static async create(
     runtime: Runtime,
     step: StepGraph,
     options: {
       readonly config: StepConfig;
       readonly initial: ReadonlyMap<string, Float32Array>;
+      readonly stepsDone?: number;
     },
   ): Promise<StepSession> {
     const { threads } = options.config;
     const session = await runtime.createSession(encodeModel(step.graph), trainingSession(threads));
-    return new StepSession(step, session, options.config, options.initial);
+    return new StepSession(step, session, options.config, options.initial, options.stepsDone ?? 0);
   }
 
   /**

@@ -1,28 +1,34 @@
+import { setImmediate } from "node:timers/promises";
 import { allocateBatch, epochOrder } from "../data/batches.ts";
 import { openDataset } from "../data/open-dataset.ts";
-import { seededRandom } from "../data/random.ts";
+import { type Random, seededRandom } from "../data/random.ts";
 import { saveModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { TrainResult } from "../protocol/engine.ts";
 import { jsonNumber } from "../protocol/reports.ts";
-import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "./check-trainable.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { checkConfig } from "./config.ts";
 import { decayedParameters, penalizedValues } from "./decayed-parameters.ts";
 import { Evaluator, type Weights } from "./evaluate.ts";
+import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
 import { LOSSES } from "./losses/table.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
+import { type ResumableRun, refuseChanged } from "./resumable-run.ts";
 import { RunFolder } from "./run-folder.ts";
 import { runNotes } from "./run-notes.ts";
 import { buildStepGraph, type StepGraph, type StepOptions } from "./step-graph.ts";
 import { StepSession } from "./step-session.ts";
 import { stopSentence } from "./stop-sentence.ts";
 import { trainedModel } from "./trained-model.ts";
+import type { Turns } from "./turns.ts";
 import { WatchedValues } from "./watched-values.ts";
 
 export interface TrainOptions {
@@ -39,6 +45,8 @@ export interface TrainOptions {
   readonly runsFolder: string;
   /** Where the best model goes besides the run folder. */
   readonly output?: string;
+  /** Goes on with this run, in its folder; graph and config are the run's. */
+  readonly resume?: ResumableRun;
   readonly runtime: Runtime;
   /** Cancelling ends the run in order: the best so far is saved. */
   readonly signal: AbortSignal;
@@ -53,6 +61,11 @@ const SMALLEST_EVALUATION_BATCH = 64;
 /** best.onnx follows the best epoch no faster than this, in milliseconds; the last one always. */
 const SAVING_INTERVAL = 5000;
 
+/** How long a cancelled run may take to measure its model on the test samples, in milliseconds. */
+const LONGEST_TEST = 2000;
+
+type StartEvent = Extract<TrainingEvent, { event: "start" }>;
+
 /**
  * Trains a model and saves the best one, telling what happens as events: start, then step and
  * epoch, then stop and done.
@@ -63,26 +76,54 @@ const SAVING_INTERVAL = 5000;
  * @throws InputError before anything is written where model, data and options do not fit together.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, runtime } = options;
+  const { config, runtime, resume } = options;
   checkConfig(config);
   const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
+  await letCancel(options);
   const plan = planTraining(options.graph, data, config);
+  const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };
+  if (resume !== undefined) refuseChanged(resume, fingerprint);
   const stepGraph = buildStepGraph(stepOptions(plan, config));
   const fresh = config.weights === "fresh" && !options.prepared;
   const initial = startingWeights(plan, stepGraph, fresh ? config.seed : undefined);
-  const step = await StepSession.create(runtime, stepGraph, { config, initial });
+  const checkpoint = resume?.checkpoint;
+  if (checkpoint !== undefined) checkState(checkpoint, stepGraph, resume?.folder);
+  await letCancel(options);
+  const step = await StepSession.create(runtime, stepGraph, {
+    config,
+    initial: checkpoint?.state ?? initial,
+    stepsDone: checkpoint?.progress.stepsDone ?? 0,
+  });
   try {
+    await letCancel(options);
     const evaluator = await Evaluator.create(runtime, {
       ...evaluationOptions(plan, config),
       fed: [...initial.keys()],
     });
     try {
-      return await runInFolder(options, plan, step, evaluator, [...initial.keys()]);
+      await letCancel(options);
+      return await runInFolder(options, { plan, fingerprint, step, evaluator, initial });
     } finally {
       await evaluator.release();
     }
   } finally {
     await step.release();
+  }
+}
+
+/** Between two pieces of work that block: nothing is written yet that would be worth keeping. */
+async function letCancel({ signal }: TrainOptions): Promise<void> {
+  await setImmediate();
+  signal.throwIfAborted();
+}
+
+function checkState({ state }: Checkpoint, step: StepGraph, folder: string | undefined): void {
+  const wrong = step.state.find(({ name, dims }) => state.get(name)?.length !== elementCount(dims));
+  if (wrong !== undefined || state.size !== step.state.length) {
+    throw new InputError(
+      `the checkpoint does not fit this version's training step${wrong === undefined ? "" : ` (${wrong.name})`}; start the run again`,
+      folder,
+    );
   }
 }
 
@@ -128,23 +169,33 @@ function startingWeights(plan: TrainingPlan, step: StepGraph, seed: number | und
   return new Map([...parameters, ...fresh, ...freshStates(plan.graph, states)]);
 }
 
-async function runInFolder(
-  options: TrainOptions,
-  plan: TrainingPlan,
-  step: StepSession,
-  evaluator: Evaluator,
-  weightNames: readonly string[],
-): Promise<TrainResult> {
-  const { config, graph } = options;
+/** What a run works with, ready to go. */
+interface RunParts {
+  readonly plan: TrainingPlan;
+  readonly fingerprint: StartEvent["fingerprint"];
+  readonly step: StepSession;
+  readonly evaluator: Evaluator;
+  /** Parameters and running statistics at the run's first step. */
+  readonly initial: Weights;
+}
+
+async function runInFolder(options: TrainOptions, parts: RunParts): Promise<TrainResult> {
+  const { config, graph, resume, signal } = options;
+  const { plan, step, evaluator, initial } = parts;
   const { dataset, split } = plan;
-  const folder = await RunFolder.create(options.runsFolder, options.modelName, config);
+  const checkpoint = resume?.checkpoint;
+  const folder =
+    resume === undefined
+      ? await RunFolder.create(options.runsFolder, options.modelName, config)
+      : await RunFolder.reopen(resume.folder, checkpoint?.metricsBytes ?? 0);
   const tell = (event: TrainingEvent) => {
     folder.append(event);
     options.onEvent(event);
   };
   try {
-    tell(startEvent(options, plan, folder.path));
-    const order = seededRandom(config.seed, "batches");
+    if (checkpoint === undefined) tell(startEvent(options, parts, folder.path));
+    for (const event of resume?.events ?? []) options.onEvent(event);
+    const { epochRows } = new EpochOrders(split.train, config.seed);
     let saved = Number.NEGATIVE_INFINITY;
     const loop = new TrainingLoop({
       config,
@@ -153,40 +204,84 @@ async function runInFolder(
       split,
       step,
       evaluator,
-      weightNames,
+      weightNames: [...initial.keys()],
       batch: allocateBatch(dataset, plan.batchSize),
-      watched: new WatchedValues(graph, config.statistics.bins),
-      epochRows: () => epochOrder(split.train, order),
-      signal: options.signal,
+      watched: new WatchedValues(graph, config.statistics.bins, checkpoint?.progress.edges),
+      epochRows,
+      ...(checkpoint === undefined
+        ? {}
+        : { from: { progress: checkpoint.progress, best: checkpoint.best ?? initial } }),
+      signal,
       isPaused: options.isPaused,
       onEvent: tell,
       onBest: async (weights) => {
         if (performance.now() - saved < SAVING_INTERVAL) return;
-        await folder.saveBest(trainedModel(graph, weights));
+        await unlessCancelled(signal, folder.saveBest(trainedModel(graph, weights), signal));
         saved = performance.now();
       },
+      onCheckpoint: (state) =>
+        unlessCancelled(signal, folder.saveCheckpoint(state, folder.metricsBytes, signal)),
     });
     const { reason, epochs, stopping, weights } = await loop.run();
+    const told = folder.metricsBytes;
     const sentence = stopSentence(reason, epochs, stopping, config.earlyStopping);
     tell({ event: "stop", reason, bestEpoch: stopping.bestEpoch, epochs, sentence });
     const model = trainedModel(graph, weights);
     await folder.saveBest(model);
     if (options.output !== undefined) await saveModel(model, options.output);
-    const test = await evaluator.evaluate(dataset, split.test, weights);
+    if (reason === "cancelled") await folder.saveCheckpoint(loop.checkpoint, told);
+    const test = await evaluator.evaluate(dataset, split.test, weights, testTurns(reason));
     tell({
       event: "done",
       model: options.output ?? folder.bestModel,
-      testLoss: jsonNumber(test.loss),
-      ...(test.accuracy === undefined ? {} : { testAccuracy: jsonNumber(test.accuracy) }),
+      ...(test === undefined ? {} : { testLoss: jsonNumber(test.loss) }),
+      ...(test?.accuracy === undefined ? {} : { testAccuracy: jsonNumber(test.accuracy) }),
       run: folder.path,
     });
+    if (reason !== "cancelled") await folder.removeCheckpoints();
     return { run: folder.path, bestModel: folder.bestModel };
   } finally {
-    folder.close();
+    await folder.close();
   }
 }
 
-function startEvent(options: TrainOptions, plan: TrainingPlan, run: string): TrainingEvent {
+/** The order of an epoch follows from those before, so the skipped ones are drawn as well. */
+class EpochOrders {
+  readonly #order: Random;
+  #drawn = 0;
+
+  constructor(
+    readonly rows: Int32Array,
+    seed: number,
+  ) {
+    this.#order = seededRandom(seed, "batches");
+  }
+
+  epochRows = (epoch: number): Int32Array => {
+    for (; this.#drawn < epoch - 1; this.#drawn++) epochOrder(this.rows, this.#order);
+    this.#drawn++;
+    return epochOrder(this.rows, this.#order);
+  };
+}
+
+/** A file that cancelling leaves unwritten is written at the end of the run. */
+async function unlessCancelled(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
+
+/** Who cancels does not wait long for a large test part; it is then left out. */
+function testTurns(reason: StopReason): Pick<Turns, "cancelled"> {
+  const end = reason === "cancelled" ? performance.now() + LONGEST_TEST : Number.POSITIVE_INFINITY;
+  return { cancelled: () => Promise.resolve(performance.now() > end) };
+}
+
+function startEvent(
+  options: TrainOptions,
+  { plan, fingerprint }: RunParts,
+  run: string,
+): TrainingEvent {
   const { split, dataset, parameters, batchSize } = plan;
   const { targets } = dataset;
   const notes = runNotes(options.graph, parameters, options.config);
@@ -205,6 +300,8 @@ function startEvent(options: TrainOptions, plan: TrainingPlan, run: string): Tra
     stepsPerEpoch: stepsPerEpoch(split.train.length, batchSize),
     watched: plan.watched,
     ...(notes.length === 0 ? {} : { notes }),
+    ...(options.output === undefined ? {} : { output: options.output }),
+    fingerprint,
     config: options.config,
   };
 }

@@ -54,10 +54,20 @@ function deadWhen(graph: Graph, value: string): DeadWhen {
 export class WatchedValues {
   readonly #edges = new Map<string, Float64Array>();
 
+  /** @param edges of a run that goes on; set at the first epoch where left out. */
   constructor(
     readonly graph: Graph,
     readonly bins: number,
-  ) {}
+    edges: Readonly<Record<string, readonly number[]>> = {},
+  ) {
+    for (const [name, values] of Object.entries(edges)) {
+      this.#edges.set(name, Float64Array.from(values));
+    }
+  }
+
+  get edges(): Readonly<Record<string, readonly number[]>> {
+    return Object.fromEntries([...this.#edges].map(([name, values]) => [name, [...values]]));
+  }
 
   statistics(values: ReadonlyMap<string, RuntimeTensor>): readonly ActivationStatistics[] {
     return [...values].map(([name, value]) => {

@@ -48,6 +48,9 @@ export function draftOf(config: TrainingConfig): Draft {
     values: statistics.values === "auto" ? "auto" : statistics.values.join(", "),
     everySteps: String(statistics.everySteps),
     bins: String(statistics.bins),
+    checkpointEpochs: String(config.checkpoint.everyEpochs),
+    checkpointSteps: String(config.checkpoint.everySteps),
+    checkpointSeconds: String(config.checkpoint.leastSeconds),
     threads: String(config.threads),
   };
 }
@@ -194,6 +197,11 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       values: draft.values.trim() === "auto" ? "auto" : values,
       everySteps: Number(draft.everySteps),
       bins: Number(draft.bins),
+    },
+    checkpoint: {
+      everyEpochs: Number(draft.checkpointEpochs),
+      everySteps: Number(draft.checkpointSteps),
+      leastSeconds: Number(draft.checkpointSeconds),
     },
     threads: Number(draft.threads),
   };

@@ -87,7 +87,7 @@ function ended(run: RunState): Outcome {
 }
 
 function testSentence({ done }: RunState): string {
-  if (done === undefined) return "";
+  if (done?.testLoss === undefined) return "";
   const accuracy = done.testAccuracy;
   return accuracy === undefined
     ? ` Test loss ${decimal(done.testLoss, 3)}.`

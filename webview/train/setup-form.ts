@@ -137,6 +137,10 @@ export class SetupForm extends LitElement {
         return draft.earlyStopping === "true" ? `patience ${draft.patience}` : "off";
       case "watching":
         return draft.values;
+      case "machine":
+        return draft.checkpointEpochs === "0" && draft.checkpointSteps === "0"
+          ? "no checkpoints"
+          : "checkpoints on";
     }
   }
 

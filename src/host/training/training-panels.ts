@@ -127,7 +127,8 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
   /** What this model was trained with last, else the defaults and the settings. */
   #config(model: vscode.Uri): TrainingConfig {
     const last = this.#records()[model.toString()]?.config;
-    return last ?? { ...DEFAULT_TRAINING_CONFIG, threads: trainingThreads(model) };
+    // What an earlier version remembered may lack options that there are now.
+    return { ...DEFAULT_TRAINING_CONFIG, threads: trainingThreads(model), ...last };
   }
 
   #records(): Readonly<Record<string, RunRecord>> {

@@ -202,9 +202,11 @@ describe("a run that does not go its course", () => {
     expect(repeatable(paused.events)).toEqual(repeatable(straight.events));
 
     const cancel = new AbortController();
-    setTimeout(() => cancel.abort(), 100);
     const never = await runTraining(graph, SHORT, {
-      isPaused: () => new Promise<void>(() => undefined),
+      isPaused: () => {
+        setTimeout(() => cancel.abort(), 50);
+        return new Promise<void>(() => undefined);
+      },
       signal: cancel.signal,
     });
     expect(pick(never.events, "stop")[0]).toMatchObject({ reason: "cancelled", epochs: 0 });

@@ -1,0 +1,20 @@
+import { setImmediate } from "node:timers/promises";
+
+/** The longest that work goes on without the event loop getting its turn, in milliseconds. */
+const LONGEST_TURN = 50;
+
+/** Lets messages in between pieces of work that block, so that cancelling is heard soon. */
+export class Turns {
+  #last = performance.now();
+
+  constructor(readonly signal: AbortSignal) {}
+
+  /** @returns whether the work was cancelled. */
+  async cancelled(): Promise<boolean> {
+    if (performance.now() - this.#last > LONGEST_TURN) {
+      await setImmediate();
+      this.#last = performance.now();
+    }
+    return this.signal.aborted;
+  }
+}
