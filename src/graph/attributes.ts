@@ -14,7 +14,8 @@ export type AttributeValue =
   | { readonly float: number }
   | { readonly string: string }
   | { readonly ints: readonly number[] }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] };
 
 export function findAttribute(node: Node, name: string): Attribute | undefined {
   return node.attribute.find((attribute) => attribute.name === name);
@@ -51,6 +52,11 @@ export function makeAttribute(name: string, value: AttributeValue): AttributePro
   }
   if ("ints" in value) {
     return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.ints.map(BigInt) });
+  }
+  if ("strings" in value) {
+    const encoder = new TextEncoder();
+    const strings = value.strings.map((text) => encoder.encode(text));
+    return create(AttributeProtoSchema, { name, type: Kind.STRINGS, strings });
   }
   return create(AttributeProtoSchema, { name, type: Kind.FLOATS, floats: [...value.floats] });
 }

@@ -1,9 +1,9 @@
-import { floatAttribute, intAttribute, stringAttribute } from "../graph/attributes.ts";
+import { floatAttribute, intAttribute } from "../graph/attributes.ts";
 import type { Dimension, GraphBuilder } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { reshape, scale, swapLastTwo } from "./emit.ts";
-import { type GradientRule, type OperatorRule, type ShapeRule, UNKNOWN_SIZE } from "./operator.ts";
+import type { GradientRule, OperatorRule, ShapeRule } from "./operator.ts";
 import { broadcastShapes } from "./shape-algebra.ts";
 
 const gemmShape: ShapeRule = (context) => {
@@ -137,26 +137,8 @@ function dropVectorAxis(
   return reshape(builder, value, batch.length === 0 ? [size] : [-1, size]);
 }
 
-/** Output sizes by the letters of the equation; an ellipsis is left unknown. */
-const einsumShape: ShapeRule = (context) => {
-  const equation = stringAttribute(context.node, "equation", "").replaceAll(" ", "");
-  const [terms = "", result] = equation.split("->");
-  const first = context.input(0);
-  if (first === undefined || result === undefined || equation.includes(".")) return [];
-  const sizes = new Map<string, Dimension>();
-  for (const [index, term] of terms.split(",").entries()) {
-    const shape = context.input(index)?.shape ?? [];
-    for (const [axis, letter] of [...term].entries()) {
-      sizes.set(letter, shape[axis] ?? UNKNOWN_SIZE);
-    }
-  }
-  const shape = [...result].map((letter) => sizes.get(letter) ?? UNKNOWN_SIZE);
-  return [{ dataType: first.dataType, shape }];
-};
-
 export const linearRules: readonly OperatorRule[] = [
   { opType: "Gemm", inferShapes: gemmShape, gradient: gemmGradient },
   { opType: "MatMul", inferShapes: matMulShape, gradient: matMulGradient },
   { opType: "MatMulInteger", inferShapes: matMulShape },
-  { opType: "Einsum", inferShapes: einsumShape },
 ];

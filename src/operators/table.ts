@@ -6,6 +6,7 @@ import { constantRules } from "./constant.ts";
 import { convolutionRules } from "./convolution.ts";
 import { cumulativeRules } from "./cumulative.ts";
 import { dropoutRules } from "./dropout.ts";
+import { einsumRules } from "./einsum.ts";
 import { groupNormalizationRules } from "./group-normalization.ts";
 import { indexingRules } from "./indexing.ts";
 import { linearRules } from "./linear.ts";
@@ -36,6 +37,7 @@ const rules: readonly OperatorRule[] = [
   ...arithmeticRules,
   ...comparisonRules,
   ...linearRules,
+  ...einsumRules,
   ...reshapingRules,
   ...movementRules,
   ...padRules,

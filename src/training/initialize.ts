@@ -15,7 +15,8 @@ import { magnitudeOf, weightNorms } from "./weight-norms.ts";
  * Weights before a rectifier: N(0, 2/fanIn), K. He et al., "Delving Deep into Rectifiers" (2015),
  * eq. 10. All other weights: U(±√(6/(fanIn + fanOut))), X. Glorot and Y. Bengio, "Understanding the
  * difficulty of training deep feedforward neural networks" (2010), eq. 16. Biases and shifts 0,
- * scales 1, PReLU slopes 0.25 (He et al.), embeddings N(0, 1).
+ * scales 1, PReLU slopes 0.25 (He et al.), embeddings N(0, 1). Weights of LSTM, GRU and RNN with hidden
+ * size H: U(±1/√H), as PyTorch.
  *
  * Behind weight normalization w = g·v/‖v‖, v is drawn as the weight would be and g becomes ‖v‖, so
  * that training starts at the same distribution of w (T. Salimans and D. Kingma, "Weight
@@ -73,12 +74,23 @@ export function runningStatistics(
     : [];
 }
 
+/** How many gates of the hidden size stand in the second dimension of W and R. */
+const RECURRENT_PARTS: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
+
+/** The input of an LSTM at which its three peepholes are. */
+const PEEPHOLES = 7;
+
 function draw(graph: Graph, parameter: Parameter, random: Random): Float32Array {
   const length = elementCount(parameter.dims);
   if (parameter.role === "bias" || parameter.role === "shift") return new Float32Array(length);
   if (parameter.role === "scale") return new Float32Array(length).fill(1);
   if (parameter.role === "slope") return new Float32Array(length).fill(0.25);
   if (parameter.node.opType === "Gather") return filled(length, () => random.normal());
+  const parts = RECURRENT_PARTS[parameter.node.opType];
+  if (parts !== undefined) {
+    const hidden = (parameter.dims[1] ?? 1) / (parameter.input === PEEPHOLES ? 3 : parts);
+    return filled(length, () => (2 * random.uniform() - 1) / Math.sqrt(hidden));
+  }
   const { fanIn, fanOut } = fans(parameter);
   const family: ActivationFamily | undefined = followingActivation(graph, parameter.node);
   if (family === "rectifier") {

@@ -26,6 +26,8 @@ import torch
 import torch.nn.functional as F
 from gradient_case import case, cases, distinct, normal, positive, random
 import gradient_indexing
+import gradient_products
+import gradient_recurrent
 import gradient_reductions
 import gradient_resampling
 import gradient_smooth
@@ -304,7 +306,7 @@ def losses():
 def main() -> None:
     for group in (convolutions, transposed_convolutions, pools, normalizations, elementwise, shapes, linear, losses):
         group()
-    for family in (gradient_smooth, gradient_reductions, gradient_indexing, gradient_windows, gradient_resampling):
+    for family in (gradient_smooth, gradient_reductions, gradient_indexing, gradient_windows, gradient_resampling, gradient_products, gradient_recurrent):
         family.add_cases()
     names = [each["name"] for each in cases]
     assert len(set(names)) == len(names), {name for name in names if names.count(name) > 1}

@@ -12,7 +12,7 @@ import {
   type Values,
 } from "../operators/step-harness.ts";
 
-type AttributeJson = number | string | readonly number[];
+type AttributeJson = number | string | readonly number[] | readonly string[];
 
 interface OracleCase {
   readonly name: string;
@@ -43,7 +43,10 @@ const TOLERANCE = 1e-5;
 
 function attribute(name: string, value: AttributeJson): AttributeValue {
   if (typeof value === "string") return { string: value };
-  if (typeof value !== "number") return { ints: value };
+  if (typeof value !== "number") {
+    const strings = value.filter((each) => typeof each === "string");
+    return strings.length > 0 ? { strings } : { ints: value.map(Number) };
+  }
   return FLOAT_ATTRIBUTES.has(name) ? { float: value } : { int: value };
 }
 
