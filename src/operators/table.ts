@@ -28,7 +28,7 @@ import { topKRules } from "./top-k.ts";
 import { trigonometryRules } from "./trigonometry.ts";
 
 /** Every operator NormLens knows; one family a file. */
-const rules: readonly OperatorRule[] = [
+export const operatorRules: readonly OperatorRule[] = [
   ...convolutionRules,
   ...poolingRules,
   ...batchNormalizationRules,
@@ -58,7 +58,7 @@ const rules: readonly OperatorRule[] = [
   ...quantizationRules,
 ];
 
-const table = new Map(rules.map((rule) => [key(rule.domain ?? "", rule.opType), rule]));
+const table = new Map(operatorRules.map((rule) => [key(rule.domain ?? "", rule.opType), rule]));
 
 /** The rule of an operator; undefined for one we do not know. "ai.onnx" is the standard domain. */
 export function operatorRule(domain: string, opType: string): OperatorRule | undefined {
