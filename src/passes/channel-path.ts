@@ -1,18 +1,20 @@
 import { intAttribute, intsAttribute } from "../graph/attributes.ts";
-import { constantValue, isIndexTensor } from "../graph/constants.ts";
+import { constantValue } from "../graph/constants.ts";
 import { type Graph, isStandardDomain, type Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
-import { readNumbers } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
+import {
+  ARITHMETIC,
+  type ChannelPlace,
+  flattened,
+  indexList,
+  PASSES_ON,
+  positionsBehind,
+  REDUCTIONS,
+  reduced,
+} from "./channel-place.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
 import { rankOf, valueTypes } from "./value-types.ts";
-
-/** Where the channels of a layer lie in a value: `block` neighbours along the axis belong to each. */
-export interface ChannelPlace {
-  readonly value: string;
-  readonly axis: number;
-  readonly block: number;
-}
 
 /** A stored tensor that a node reads, of which channels have to be taken out along an axis. */
 export interface ChannelCut {
@@ -36,31 +38,6 @@ export interface ChannelPath {
   /** The BatchNorm right behind the layer, whose |γ| says how much of a channel is used. */
   readonly normalization: Node | undefined;
 }
-
-/** Elementwise functions of one input, and pools over positions. */
-const PASSES_ON: ReadonlySet<string> = new Set(
-  "Relu LeakyRelu Elu Selu Celu Sigmoid HardSigmoid HardSwish Tanh Softplus Softsign Gelu Mish Erf Clip Abs Neg Exp Log Sqrt Reciprocal Floor Ceil Round Sign Identity Dropout Cast ThresholdedRelu MaxPool AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool".split(
-    " ",
-  ),
-);
-
-const ARITHMETIC: ReadonlySet<string> = new Set([
-  "Add",
-  "Sub",
-  "Mul",
-  "Div",
-  "PRelu",
-  "Pow",
-  "Max",
-  "Min",
-]);
-const REDUCTIONS: ReadonlySet<string> = new Set([
-  "ReduceMean",
-  "ReduceSum",
-  "ReduceMax",
-  "ReduceMin",
-  "ReduceL2",
-]);
 
 /**
  * Follows the channels of a layer's result to the layers that read them.
@@ -143,6 +120,7 @@ class Walk {
     const { opType } = node;
     const stop = refuse(`Its channels cannot be followed through ${nodeLabel(node)}.`);
     if (!isStandardDomain(node.domain)) return stop;
+    const orStop = (next: ChannelPlace | undefined) => (next === undefined ? stop : [next]);
     const behind = (axis = place.axis, block = place.block) => [
       { value: node.output[0] ?? "", axis, block },
     ];
@@ -152,7 +130,7 @@ class Walk {
       return input === 0 && positions && single ? behind() : stop;
     }
     if (ARITHMETIC.has(opType)) return this.#arithmetic(node, input, place) ?? behind();
-    if (REDUCTIONS.has(opType)) return this.#reduction(node, place) ?? stop;
+    if (REDUCTIONS.has(opType)) return orStop(reduced(this.#graph, node, place));
     switch (opType) {
       case "BatchNormalization": {
         const spatial = intAttribute(node, "spatial", 1) === 1 && node.output.length === 1;
@@ -160,9 +138,9 @@ class Walk {
         return this.#cutAll(node, [1, 2, 3, 4], place) ?? behind();
       }
       case "Flatten":
-        return this.#flattened(node, place) ?? stop;
+        return orStop(flattened(this.#graph, node, place));
       case "Reshape":
-        return this.#reshaped(node, place) ?? stop;
+        return orStop(this.#reshaped(node, place));
       case "Transpose": {
         const rank = rankOf(this.#graph, place.value) ?? 0;
         const order =
@@ -242,36 +220,9 @@ class Walk {
     return undefined;
   }
 
-  /** Over other axes than the channels'. */
-  #reduction(node: Node, place: ChannelPlace): readonly ChannelPlace[] | undefined {
-    const rank = rankOf(this.#graph, place.value);
-    const listed = intsAttribute(node, "axes") ?? this.#list(node.input[1] ?? "");
-    if (rank === undefined || listed === undefined || listed.length === 0) return undefined;
-    const axes = listed.map((axis) => (axis < 0 ? axis + rank : axis));
-    if (axes.includes(place.axis)) return undefined;
-    const keep = intAttribute(node, "keepdims", 1) !== 0;
-    const before = axes.filter((axis) => axis < place.axis).length;
-    return [
-      { ...place, value: node.output[0] ?? "", axis: keep ? place.axis : place.axis - before },
-    ];
-  }
-
-  #list(value: string): readonly number[] | undefined {
-    const tensor = constantValue(this.#graph, value);
-    return tensor !== undefined && isIndexTensor(tensor) ? readNumbers(tensor) : undefined;
-  }
-
-  /** (N, C, H, W) becomes (N, C·H·W), in which H·W neighbours belong to each channel. */
-  #flattened(node: Node, place: ChannelPlace): readonly ChannelPlace[] | undefined {
-    const inner = this.#positionsBehind(place);
-    const axis = intAttribute(node, "axis", 1);
-    if (inner === undefined || place.axis !== 1 || axis !== 1) return undefined;
-    return [{ value: node.output[0] ?? "", axis: 1, block: place.block * inner }];
-  }
-
-  #reshaped(node: Node, place: ChannelPlace): readonly ChannelPlace[] | undefined {
-    const inner = this.#positionsBehind(place);
-    const sizes = this.#list(node.input[1] ?? "");
+  #reshaped(node: Node, place: ChannelPlace): ChannelPlace | undefined {
+    const inner = positionsBehind(this.#graph, place);
+    const sizes = indexList(this.#graph, node.input[1] ?? "");
     const output = valueTypes(this.#graph).get(node.output[0] ?? "")?.shape;
     if (inner === undefined || sizes?.length !== 2 || place.axis !== 1) return undefined;
     const block = place.block * inner;
@@ -281,16 +232,6 @@ class Walk {
     const whole = output?.[1] === width && (stated === -1 || stated === width) && batch !== width;
     if (!whole) return undefined;
     if (stated === width) this.#reshapes.push({ node, sizes, position: 1 });
-    return [{ value: node.output[0] ?? "", axis: 1, block }];
-  }
-
-  /** The number of elements behind the channels' axis, where it is known. */
-  #positionsBehind({ value, axis }: ChannelPlace): number | undefined {
-    const shape = valueTypes(this.#graph)
-      .get(value)
-      ?.shape.slice(axis + 1);
-    return shape?.every((size): size is number => typeof size === "number")
-      ? elementCount(shape)
-      : undefined;
+    return { value: node.output[0] ?? "", axis: 1, block };
   }
 }

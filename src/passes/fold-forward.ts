@@ -3,7 +3,6 @@ import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { alongAxis, type ChannelAffine, composed, hasShift } from "./channel-affine.ts";
-import { channelArithmetic, channelConstantDims } from "./channel-constant.ts";
 import { followChannels, isMovement } from "./channel-tracking.ts";
 import { readConstantAffine } from "./constant-affine.ts";
 import {
@@ -12,15 +11,12 @@ import {
   type FoldPattern,
   type FoldRefusal,
   type FoldSite,
-  type Remainder,
 } from "./fold-pattern.ts";
+import { type KeptShift, keptShift, remainder } from "./kept-shift.ts";
 import type { Absorption, LinearLayer, TensorNames } from "./linear-layer.ts";
 import { linearOperator } from "./linear-operators.ts";
-import { overflowOf } from "./overflow.ts";
 import { siteId } from "./pass.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
-import { roundOnce } from "./scaled-tensor.ts";
-import { valueTypes } from "./value-types.ts";
 
 /** Nodes between a site and the operators after it; more are a file made to be slow. */
 const MOST_NODES = 256;
@@ -176,37 +172,6 @@ function asLeaf(
   return isRefusal(absorption) ? absorption : { node, position, layer, absorption };
 }
 
-/** The constant b/a of an Add in front, or why the scale cannot be taken out of a·x + b. */
-interface KeptShift {
-  readonly dims: readonly number[];
-  readonly axis: number;
-  readonly values: Float64Array;
-  readonly dataType: Tensor["dataType"];
-}
-
-function keptShift(graph: Graph, { node, input, output, affine }: FoldSite): KeptShift | Refusal {
-  const { axis = 0, scale, shift } = affine;
-  const type = valueTypes(graph).get(input) ?? valueTypes(graph).get(output);
-  if (type === undefined) {
-    return refuse(
-      `The number of dimensions of ${input}, the input of ${siteId(node)}, is not known.`,
-    );
-  }
-  const lost = scale.findIndex((value, c) => value === 0 && shift[c] !== 0);
-  if (lost >= 0) {
-    return refuse(
-      `The scale of ${siteId(node)} is zero in channel ${lost}, so its shift cannot be kept as an Add in front of zero padding.`,
-    );
-  }
-  const values = shift.map((value, c) => (value === 0 ? 0 : value / (scale[c] as number)));
-  const overflow = overflowOf(values, type.dataType);
-  if (overflow !== undefined) {
-    return refuse(`The Add in front of zero padding would have to store ${overflow}.`);
-  }
-  const dims = channelConstantDims(graph, values.length, axis, type.shape.length);
-  return { dims, axis, values, dataType: type.dataType };
-}
-
 function fold(graph: Graph, site: FoldSite, readers: Readers, kept: KeptShift | undefined): Fold {
   const { leaves, movements, arithmetic } = readers;
   const appended = leaves.filter(({ absorption }) => absorption.appends).length;
@@ -263,23 +228,4 @@ function changes(
     initializers.push(...built.initializers);
   }
   return { replace, initializers };
-}
-
-/** What stays of the site: nothing, the Add of a shift, or what the site does besides. */
-function remainder(
-  graph: Graph,
-  site: FoldSite,
-  kept: KeptShift | undefined,
-  names: TensorNames,
-): Remainder {
-  if (site.remainder !== undefined) return site.remainder(kept?.values, names);
-  if (kept === undefined) return { nodes: [], initializers: [], output: site.input };
-  const name = names.builder.freshName(`${siteId(site.node)}_shift`);
-  const constant = roundOnce(name, kept.dims, kept.dataType, kept.values);
-  const output = names.builder.freshName(`${site.input}_shifted`);
-  const operands = { value: site.input, constant: constant.name };
-  const add = channelArithmetic(graph, "Add", operands, output, kept.axis, site.node.name);
-  const { opType, input, attribute } = add;
-  const node = changeNode(site.node, { opType, input, output: [output], attribute });
-  return { nodes: [node], initializers: [constant], output };
 }
