@@ -121,20 +121,41 @@ function counted(total: number, { signal, onProgress }: SaveOptions): (count: nu
   };
 }
 
-/** Data that lies in a file is copied from there in pieces; the rest is computed tensor by tensor. */
+/**
+ * Data that lies in a file is copied from there in pieces; the rest is computed tensor by tensor,
+ * in the same memory where it can be: that of tensors already written is not free at once.
+ */
 async function writeData(
   handle: FileHandle,
   parts: readonly PlacedData[],
   onBytes: (count: number) => void,
 ): Promise<void> {
-  for (const { tensor, offset } of parts) {
-    const range = fileRange(tensor.data);
-    if (range !== undefined) {
-      await copyRange(range, handle, offset, onBytes);
-      continue;
+  const flush = new BackgroundFlush(handle);
+  const onWritten = (count: number) => {
+    flush.wrote(count);
+    onBytes(count);
+  };
+  let buffer = new Uint8Array();
+  try {
+    for (const { tensor, offset } of parts) {
+      const { data } = tensor;
+      const range = fileRange(data);
+      if (range !== undefined) {
+        await copyRange(range, handle, offset, onWritten);
+        continue;
+      }
+      let bytes: Uint8Array;
+      if (data.readInto === undefined) bytes = data.read();
+      else {
+        if (buffer.length < data.byteLength) buffer = new Uint8Array(data.byteLength);
+        bytes = buffer.subarray(0, data.byteLength);
+        data.readInto(bytes);
+      }
+      await writeAt(handle, bytes, offset);
+      onWritten(data.byteLength);
     }
-    await writeAt(handle, tensor.data.read(), offset);
-    onBytes(tensor.data.byteLength);
+  } finally {
+    await flush.finished();
   }
 }
 
