@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
+import { wholeSum } from "./whole-sums.ts";
 
 /** Keeps the division finite where all gradients are 0; PyTorch's number. */
 const NORM_EPSILON = 1e-6;
@@ -18,6 +19,7 @@ export function addClipping(
   builder: GraphBuilder,
   { norm, value }: TrainingConfig["gradientClipping"],
   gradients: ReadonlyMap<string, string>,
+  rankOf: (parameter: string) => number,
 ): ReadonlyMap<string, string> {
   const bounds = value === 0 ? [] : [builder.scalar(-value), builder.scalar(value)];
   const bounded = [...gradients].map(([parameter, gradient]) => {
@@ -25,8 +27,8 @@ export function addClipping(
     return [parameter, clipped] as const;
   });
   if (norm === 0) return new Map(bounded);
-  const squares = bounded.map(([, gradient]) =>
-    builder.add("ReduceSumSquare", [gradient], { attributes: { keepdims: { int: 0 } } }),
+  const squares = bounded.map(([parameter, gradient]) =>
+    wholeSum(builder, "ReduceSumSquare", gradient, rankOf(parameter)),
   );
   const total = builder.add("Sqrt", [builder.add("Sum", squares)], { stem: "gradient_norm" });
   const shifted = builder.add("Add", [total, builder.scalar(NORM_EPSILON)]);

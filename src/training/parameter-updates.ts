@@ -58,7 +58,12 @@ export function addUpdates(
       ? undefined
       : new GradientAccumulation(builder, config.accumulateBatches, due);
   const sums = accumulatedGradients(builder, accumulation, gradients, graph);
-  const clipped = addClipping(builder, config.gradientClipping, sums.gradients);
+  const clipped = addClipping(
+    builder,
+    config.gradientClipping,
+    sums.gradients,
+    (parameter) => (graph.initializers.get(parameter) as Tensor).dims.length,
+  );
   const atUpdate = (updated: string, old: string) =>
     accumulation === undefined ? updated : accumulation.atUpdate(updated, old);
   const optimizer = OPTIMIZERS[config.optimizer.kind];
@@ -73,6 +78,7 @@ export function addUpdates(
       builder,
       config: config.optimizer,
       parameter,
+      rank: dims.length,
       gradient: clipped.get(parameter) as string,
       decayed: decayed?.has(parameter) ?? true,
       slot: (name) => slots.get(name) as string,

@@ -91,7 +91,10 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     const penalty = addPenaltyGradient(builder, config, trace.value(weight));
     if (penalty !== undefined) seeds.set(weight, penalty);
   }
-  const penalized = [...options.penalized].map((weight) => trace.value(weight));
+  const penalized = [...options.penalized].map((weight) => ({
+    value: trace.value(weight),
+    rank: staticShape(trace, weight).length,
+  }));
   const penalty = addPenalty(builder, config, penalized);
   const gradients = addGradients(builder, trace, seeds, parameters);
   const scalars = addScalars(builder, config.optimizer);

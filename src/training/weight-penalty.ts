@@ -1,4 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.ts";
+import { wholeSum } from "./whole-sums.ts";
 
 export interface WeightPenalty {
   readonly l1: number;
@@ -38,12 +39,11 @@ export function addPenaltyGradient(
 export function addPenalty(
   builder: GraphBuilder,
   { l1, l2 }: WeightPenalty,
-  weights: readonly string[],
+  weights: readonly { readonly value: string; readonly rank: number }[],
 ): string | undefined {
-  const scalar = { attributes: { keepdims: { int: 0 } } };
-  const sum = (opType: string, factor: number) =>
-    weights.map((weight) => {
-      const total = builder.add(opType, [weight], scalar);
+  const sum = (opType: "ReduceL1" | "ReduceSumSquare", factor: number) =>
+    weights.map(({ value, rank }) => {
+      const total = wholeSum(builder, opType, value, rank);
       return builder.add("Mul", [total, builder.scalar(factor)]);
     });
   const terms = [

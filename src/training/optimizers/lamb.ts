@@ -1,3 +1,4 @@
+import { wholeSum } from "../whole-sums.ts";
 import { adam, adamScalars, addAdamMoments } from "./adam.ts";
 import type { Optimizer, ParameterUpdate } from "./optimizer.ts";
 
@@ -33,7 +34,7 @@ function scaledDirection(update: ParameterUpdate, direction: string): string {
   const decay = builder.add("Mul", [parameter, builder.scalar(weightDecay)]);
   const whole = weightDecay === 0 ? direction : builder.add("Add", [direction, decay]);
   const norm = (value: string) =>
-    builder.add("ReduceL2", [value], { attributes: { keepdims: { int: 0 } } });
+    builder.add("Sqrt", [wholeSum(builder, "ReduceSumSquare", value, update.rank)]);
   const [own, step] = [norm(parameter), norm(whole)];
   const zero = builder.scalar(0);
   const moves = builder.add("And", [

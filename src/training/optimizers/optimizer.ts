@@ -26,6 +26,8 @@ export interface ParameterUpdate {
   readonly builder: GraphBuilder;
   readonly config: OptimizerConfig;
   readonly parameter: string;
+  /** Of the parameter. */
+  readonly rank: number;
   /** Gradient of the whole loss, penalties included. */
   readonly gradient: string;
   /** Whether a decoupled weight decay reaches the parameter. */
