@@ -128,7 +128,13 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
   #config(model: vscode.Uri): TrainingConfig {
     const last = this.#records()[model.toString()]?.config;
     // What an earlier version remembered may lack options that there are now.
-    return { ...DEFAULT_TRAINING_CONFIG, threads: trainingThreads(model), ...last };
+    const known = DEFAULT_TRAINING_CONFIG;
+    return {
+      ...known,
+      threads: trainingThreads(model),
+      ...last,
+      optimizer: { ...known.optimizer, ...last?.optimizer },
+    };
   }
 
   #records(): Readonly<Record<string, RunRecord>> {
