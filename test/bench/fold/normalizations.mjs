@@ -63,6 +63,13 @@ async function merged(input, output) {
   return JSON.parse(report).applied.length;
 }
 
+/** The document's other section, which is measured by fold.mjs and large.mjs and stays as it is. */
+async function timeAndMemory() {
+  const written = await readFile(document, "utf8");
+  const start = written.indexOf("## Time and memory");
+  return start < 0 ? "" : written.slice(start);
+}
+
 const folder = await mkdtemp(join(tmpdir(), "normlens-compare-"));
 const rows = [];
 try {
@@ -95,6 +102,7 @@ ${rows.join("\n")}
 
 ${versions()}; ${new Date().toISOString().slice(0, 10)}. "No result" means that the tool did not end within ${LIMIT_SECONDS} s of wall time; other work on the machine counts against it.
 
-To repeat: \`python test/oracles/architectures.py FOLDER\`, \`npm run build\`, \`node test/bench/fold/normalizations.mjs FOLDER\`. Time and memory: \`node test/bench/fold/fold.mjs FOLDER\`, and for a model of several gigabytes \`node test/bench/fold/large.mjs\`.
+To repeat: \`python test/oracles/architectures.py FOLDER\`, \`npm run build\`, \`node test/bench/fold/normalizations.mjs FOLDER\`.
+
 `;
-if (only.length === 0) await writeFile(document, text);
+if (only.length === 0) await writeFile(document, text + (await timeAndMemory()));
