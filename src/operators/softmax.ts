@@ -1,10 +1,11 @@
-import { intAttribute } from "../graph/attributes.ts";
+import { intAttribute, stringAttribute } from "../graph/attributes.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { addNode, multiply, reshape, sumOver } from "./emit.ts";
 import type {
   GradientContext,
   GradientRule,
   OperatorRule,
+  ShapeRule,
   TrainingForwardRule,
 } from "./operator.ts";
 import { positiveAxis, rangeOf } from "./shape-algebra.ts";
@@ -56,6 +57,14 @@ const logSoftmaxGradient: GradientRule = (context, [gradient]) => {
   return [builder.add("Sub", [gradient, multiply(builder, probability, sum)])];
 };
 
+/** Outputs: the loss, one for each label without a reduction, and log softmax. */
+const crossEntropyShape: ShapeRule = (context) => {
+  const [scores, labels] = [context.input(0), context.input(1)];
+  if (scores === undefined || labels === undefined) return [];
+  const each = stringAttribute(context.node, "reduction", "mean") === "none";
+  return [{ dataType: scores.dataType, shape: each ? labels.shape : [] }, scores];
+};
+
 export const softmaxRules: readonly OperatorRule[] = [
   {
     opType: "Softmax",
@@ -70,4 +79,6 @@ export const softmaxRules: readonly OperatorRule[] = [
     gradient: logSoftmaxGradient,
   },
   { opType: "Hardmax", inferShapes: likeInput() },
+  // The training step's own loss; models that compute their loss are trained on what it is taken of.
+  { opType: "SoftmaxCrossEntropyLoss", inferShapes: crossEntropyShape },
 ];

@@ -165,6 +165,25 @@ export type StopReason =
   | "diverged"
   | "cancelled";
 
+/** The first value of a training step that was NaN or infinite. */
+export interface BadValue {
+  /** A value of the model, the loss, the gradient for a parameter, or a parameter after the step. */
+  readonly kind: "value" | "loss" | "gradient" | "update";
+  readonly name: string;
+}
+
+/** Bytes that a run was expected to need when it started. */
+export interface MemoryEstimate {
+  /** Parameters, running statistics and the optimizer's tensors, twice, and the best weights. */
+  readonly state: number;
+  /** The most that is alive at once in a training step. */
+  readonly working: number;
+  /** The same for validation. */
+  readonly evaluating: number;
+  /** All of it, with constants. */
+  readonly total: number;
+}
+
 /** What a run tells, in order: start, then step and epoch, then stop and done. One JSON line each. */
 export type TrainingEvent =
   | {
@@ -185,6 +204,7 @@ export type TrainingEvent =
       readonly notes?: readonly string[];
       /** Watched values, in graph order, with their fixed histogram edges once known. */
       readonly watched: readonly string[];
+      readonly memory: MemoryEstimate;
       /** Where the best model goes besides the run folder. */
       readonly output?: string;
       /** SHA-256 of model and data: a run goes on with the same ones only. */
@@ -227,6 +247,8 @@ export type TrainingEvent =
       readonly reason: StopReason;
       readonly bestEpoch: number;
       readonly epochs: number;
+      /** Where the numbers stopped being finite, from 1 over the whole run; after divergence in a step. */
+      readonly divergence?: { readonly step: number; readonly first?: BadValue };
       /** The plain sentence for people. */
       readonly sentence: string;
     }

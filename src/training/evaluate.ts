@@ -123,7 +123,8 @@ export function firstRows(value: RuntimeTensor, batchSize: number, rows: number)
   return { ...value, dims, data: value.data.slice(0, elementCount(dims)) };
 }
 
-function inferenceGraph(options: EvaluationOptions): Graph {
+/** The graph that evaluations run. */
+export function inferenceGraph(options: EvaluationOptions): Graph {
   const wanted = [...new Set([options.lossValue, ...options.watched])];
   const part = inferencePart(options.graph, wanted);
   const graph = withInputShape(part, options.input, options.inputShape);

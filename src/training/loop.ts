@@ -51,6 +51,8 @@ export interface LoopOutcome {
   /** Epochs run; one that was cancelled in its middle does not count. */
   readonly epochs: number;
   readonly stopping: EarlyStoppingState;
+  /** The step, from 1, whose loss was not finite, where that ended the run. */
+  readonly divergedAt?: number;
   /** The weights the run ends with. */
   readonly weights: Weights;
 }
@@ -84,6 +86,7 @@ export class TrainingLoop {
   #stepsDone: number;
   #meter: LossMeter;
   #lastStep: AddedTerms;
+  #divergedAt: number | undefined;
   /** The moment the epoch would have begun without interruption. */
   #epochStarted: number;
 
@@ -202,7 +205,10 @@ export class TrainingLoop {
         loss: jsonNumber(result.loss),
         ...(taken.length > 0 ? { percentiles: Object.fromEntries(taken) } : {}),
       });
-      if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) return "diverged";
+      if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) {
+        this.#divergedAt = this.#stepsDone;
+        return "diverged";
+      }
       if (this.#rhythm.dueAfterStep(this.#stepsDone)) await this.#keepCheckpoint();
     }
     const { divergence, penalty } = this.#lastStep;
@@ -259,7 +265,13 @@ export class TrainingLoop {
     const validated = stopping.bestEpoch > 0;
     const { restoreBest } = this.#options.config.earlyStopping;
     const best = reason === "diverged" || (restoreBest && validated);
-    return { reason, epochs, stopping, weights: best ? this.#best : this.#snapshot() };
+    return {
+      reason,
+      epochs,
+      stopping,
+      ...(this.#divergedAt === undefined ? {} : { divergedAt: this.#divergedAt }),
+      weights: best ? this.#best : this.#snapshot(),
+    };
   }
 }
 

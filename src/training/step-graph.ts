@@ -7,6 +7,7 @@ import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
+import { type Landmark, landmarksOf } from "./landmarks.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import { unweightedSettings } from "./losses/settings.ts";
 import { LOSSES } from "./losses/table.ts";
@@ -62,6 +63,8 @@ export interface StepGraph {
   readonly outputShape: readonly number[];
   readonly state: readonly StateTensor[];
   readonly samples: readonly WatchedSample[];
+  /** The values that a person can place in the model, in the order of the nodes. */
+  readonly landmarks: readonly Landmark[];
 }
 
 export function buildStepGraph(options: StepOptions): StepGraph {
@@ -124,6 +127,12 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
     ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
   ];
+  const landmarks = landmarksOf(builder.nodes, {
+    trace,
+    loss: { value: addedLoss.loss, of: options.lossValue },
+    gradients: whole,
+    state,
+  });
   return {
     graph: builder.build("training step", inputs, uniqueOutputs(outputs), STEP_OPSET),
     input,
@@ -140,6 +149,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     outputShape,
     state,
     samples,
+    landmarks,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Batch } from "../data/batches.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
+import type { BadValue, OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
 import type {
   Runtime,
   RuntimeTensor,
@@ -9,6 +9,7 @@ import type {
   SessionOptions,
   Tensors,
 } from "../runtime/runtime.ts";
+import { firstBadValue } from "./first-bad-value.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import type { StepGraph } from "./step-graph.ts";
@@ -50,6 +51,7 @@ export class StepSession {
   readonly #output: Float32Array;
   readonly #results: Tensors;
   readonly #samples: Tensors;
+  #lastFeeds: Tensors = {};
   #current: StateSet;
   #other: StateSet;
   #stepsDone: number;
@@ -142,6 +144,7 @@ export class StepSession {
       const number = Uint32Array.of(this.#stepsDone);
       feeds[step.stepNumber] = { type: "uint32", dims: [], data: number };
     }
+    this.#lastFeeds = feeds;
     const fetches = { ...this.#other.fetches, ...this.#results };
     await this.#session.run(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
     [this.#current, this.#other] = [this.#other, this.#current];
@@ -162,6 +165,11 @@ export class StepSession {
   /** Parameters, running statistics and optimizer state as of now; overwritten two steps later. */
   get state(): ReadonlyMap<string, Float32Array> {
     return this.#current.arrays;
+  }
+
+  /** Where the last step stopped giving finite numbers; for as long as its batch is not overwritten. */
+  firstBadValue(runtime: Runtime): Promise<BadValue | undefined> {
+    return firstBadValue(runtime, this.#step, this.#lastFeeds);
   }
 
   release(): Promise<void> {

@@ -1,7 +1,14 @@
-import type { EarlyStoppingConfig, StopReason } from "../protocol/training.ts";
+import type {
+  BadValue,
+  EarlyStoppingConfig,
+  StopReason,
+  TrainingEvent,
+} from "../protocol/training.ts";
 import type { EarlyStoppingState } from "./early-stopping.ts";
 
 const MONITORS = { validationLoss: "validation loss", validationAccuracy: "validation accuracy" };
+
+type Divergence = Extract<TrainingEvent, { event: "stop" }>["divergence"];
 
 /** The plain sentence that says why training ended and which weights the model has now. */
 export function stopSentence(
@@ -9,8 +16,9 @@ export function stopSentence(
   epochs: number,
   state: EarlyStoppingState,
   config: EarlyStoppingConfig,
+  divergence?: Divergence,
 ): string {
-  return `${why(reason, epochs, state, config)} ${weights(reason, state, config)}`;
+  return `${why(reason, epochs, state, config, divergence)} ${weights(reason, state, config)}`;
 }
 
 function why(
@@ -18,6 +26,7 @@ function why(
   epochs: number,
   state: EarlyStoppingState,
   config: EarlyStoppingConfig,
+  divergence: Divergence,
 ): string {
   const monitor = MONITORS[config.monitor];
   switch (reason) {
@@ -30,10 +39,24 @@ function why(
     case "stoppingThreshold":
       return `Stopped at epoch ${epochs}: the ${monitor} reached ${config.stoppingThreshold}.`;
     case "diverged":
+      if (divergence !== undefined) {
+        return `Stopped in epoch ${epochs}: training diverged at step ${divergence.step}. ${firstBad(divergence.first)}`;
+      }
       return `Stopped in epoch ${epochs}: training diverged (the loss is not finite, or past the divergence threshold).`;
     case "cancelled":
       return `Cancelled after ${counted(epochs)}.`;
   }
+}
+
+function firstBad(first: BadValue | undefined): string {
+  if (first === undefined) return "The loss is NaN or infinite.";
+  const names: Readonly<Record<BadValue["kind"], string>> = {
+    value: first.name,
+    loss: `the loss of ${first.name}`,
+    gradient: `the gradient for ${first.name}`,
+    update: `${first.name} after the step`,
+  };
+  return `The first value that was NaN or infinite: ${names[first.kind]}.`;
 }
 
 function counted(epochs: number): string {

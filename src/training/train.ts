@@ -8,17 +8,23 @@ import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { TrainResult } from "../protocol/engine.ts";
 import { jsonNumber } from "../protocol/reports.ts";
-import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type {
+  MemoryEstimate,
+  StopReason,
+  TrainingConfig,
+  TrainingEvent,
+} from "../protocol/training.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkConfig } from "./config.ts";
 import { decayedParameters, penalizedValues } from "./decayed-parameters.ts";
-import { Evaluator, type Weights } from "./evaluate.ts";
+import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
 import { LOSSES } from "./losses/table.ts";
+import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
 import { type ResumableRun, refuseChanged } from "./resumable-run.ts";
@@ -86,6 +92,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const stepGraph = buildStepGraph(stepOptions(plan, config));
   const fresh = config.weights === "fresh" && !options.prepared;
   const initial = startingWeights(plan, stepGraph, fresh ? config.seed : undefined);
+  const evaluation = { ...evaluationOptions(plan, config), fed: [...initial.keys()] };
+  const memory = estimateMemory(stepGraph, inferenceGraph(evaluation));
+  refuseTooLarge(memory, plan.batchSize, freeMemory());
   const checkpoint = resume?.checkpoint;
   if (checkpoint !== undefined) checkState(checkpoint, stepGraph, resume?.folder);
   await letCancel(options);
@@ -96,13 +105,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   });
   try {
     await letCancel(options);
-    const evaluator = await Evaluator.create(runtime, {
-      ...evaluationOptions(plan, config),
-      fed: [...initial.keys()],
-    });
+    const evaluator = await Evaluator.create(runtime, evaluation);
     try {
       await letCancel(options);
-      return await runInFolder(options, { plan, fingerprint, step, evaluator, initial });
+      return await runInFolder(options, { plan, fingerprint, memory, step, evaluator, initial });
     } finally {
       await evaluator.release();
     }
@@ -173,6 +179,7 @@ function startingWeights(plan: TrainingPlan, step: StepGraph, seed: number | und
 interface RunParts {
   readonly plan: TrainingPlan;
   readonly fingerprint: StartEvent["fingerprint"];
+  readonly memory: MemoryEstimate;
   readonly step: StepSession;
   readonly evaluator: Evaluator;
   /** Parameters and running statistics at the run's first step. */
@@ -222,10 +229,14 @@ async function runInFolder(options: TrainOptions, parts: RunParts): Promise<Trai
       onCheckpoint: (state) =>
         unlessCancelled(signal, folder.saveCheckpoint(state, folder.metricsBytes, signal)),
     });
-    const { reason, epochs, stopping, weights } = await loop.run();
+    const { reason, epochs, stopping, divergedAt, weights } = await loop.run();
     const told = folder.metricsBytes;
-    const sentence = stopSentence(reason, epochs, stopping, config.earlyStopping);
-    tell({ event: "stop", reason, bestEpoch: stopping.bestEpoch, epochs, sentence });
+    const divergence =
+      divergedAt === undefined ? undefined : await diverged(options.runtime, step, divergedAt);
+    const { bestEpoch } = stopping;
+    const sentence = stopSentence(reason, epochs, stopping, config.earlyStopping, divergence);
+    const more = divergence === undefined ? {} : { divergence };
+    tell({ event: "stop", reason, bestEpoch, epochs, ...more, sentence });
     const model = trainedModel(graph, weights);
     await folder.saveBest(model);
     if (options.output !== undefined) await saveModel(model, options.output);
@@ -243,6 +254,13 @@ async function runInFolder(options: TrainOptions, parts: RunParts): Promise<Trai
   } finally {
     await folder.close();
   }
+}
+
+/** An update that spoiled a parameter shows in the loss of the step after it. */
+async function diverged(runtime: Runtime, session: StepSession, step: number) {
+  const first = await session.firstBadValue(runtime);
+  if (first === undefined) return { step };
+  return { step: first.kind === "update" ? Math.max(1, step - 1) : step, first };
 }
 
 /** The order of an epoch follows from those before, so the skipped ones are drawn as well. */
@@ -279,7 +297,7 @@ function testTurns(reason: StopReason): Pick<Turns, "cancelled"> {
 
 function startEvent(
   options: TrainOptions,
-  { plan, fingerprint }: RunParts,
+  { plan, fingerprint, memory }: RunParts,
   run: string,
 ): TrainingEvent {
   const { split, dataset, parameters, batchSize } = plan;
@@ -302,6 +320,7 @@ function startEvent(
     ...(notes.length === 0 ? {} : { notes }),
     ...(options.output === undefined ? {} : { output: options.output }),
     fingerprint,
+    memory,
     config: options.config,
   };
 }
