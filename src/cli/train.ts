@@ -7,6 +7,7 @@ import { InputError } from "../graph/input-error.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { readTrainingConfig } from "../training/config.ts";
+import { recipeFile } from "../training/recipe-memory.ts";
 import { train } from "../training/train.ts";
 import { type AddCommand, commandContext, printJson } from "./command.ts";
 import { TrainingDisplay } from "./training-display.ts";
@@ -65,6 +66,7 @@ async function startRun(model: string | undefined, options: TrainOptions): Promi
     runsFolder: resolve(options.runs ?? "normlens-runs"),
     output: resolve(options.output),
     runtime: await loadRuntime(),
+    recipeFile: recipeFile(),
   });
 }
 

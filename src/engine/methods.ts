@@ -8,6 +8,7 @@ import type {
 } from "../protocol/engine.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { modelStatistics } from "../training/model-statistics.ts";
+import { recipeFile } from "../training/recipe-memory.ts";
 import { train } from "../training/train.ts";
 import { analyze } from "./analyze.ts";
 import { applyPass } from "./apply-pass.ts";
@@ -100,6 +101,7 @@ export function engineMethods(): Methods {
         config: params.config,
         runsFolder: params.runs,
         runtime: await loadRuntime(),
+        recipeFile: recipeFile(),
         ...(params.output === undefined ? {} : { output: params.output }),
       });
     },

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { Graph } from "../graph/graph.ts";
 import type { TrainResult } from "../protocol/engine.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
+import { recipeFile } from "../training/recipe-memory.ts";
 import { readResumableRun } from "../training/resumable-run.ts";
 import { type TrainOptions, train } from "../training/train.ts";
 import type { RequestContext } from "./context.ts";
@@ -33,6 +34,7 @@ export async function resumeTraining(
     resume: run,
     runsFolder: dirname(folder),
     runtime: await loadRuntime(),
+    recipeFile: recipeFile(),
     ...(output === undefined ? {} : { output }),
   });
 }

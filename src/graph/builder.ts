@@ -70,6 +70,7 @@ export class GraphBuilder {
   readonly #constants = new Map<string, string>();
   /** The suffix that comes next for a stem; looking for it from 2 on would take squared time. */
   readonly #suffixes = new Map<string, number>();
+  readonly #computed = new Map<string, string>();
 
   /** @param taken names that exist already, so that fresh ones stay unique. */
   constructor(taken: Iterable<string> = []) {
@@ -131,7 +132,15 @@ export class GraphBuilder {
     return name;
   }
 
+  /** A value that is computed at the first call with its key, and only then. */
+  once(key: string, compute: () => string): string {
+    const known = this.#computed.get(key) ?? compute();
+    this.#computed.set(key, known);
+    return known;
+  }
+
   build(name: string, inputs: readonly ValueInfo[], outputs: readonly ValueInfo[], opset: number) {
+    const domains = this.nodes.flatMap(({ domain }) => (domain === STANDARD_DOMAIN ? [] : domain));
     const graph: Graph = {
       name,
       nodes: this.nodes,
@@ -140,7 +149,8 @@ export class GraphBuilder {
       outputs,
       valueInfo: [],
       functions: [],
-      opsets: new Map([[STANDARD_DOMAIN, opset]]),
+      // Operators of other domains are ONNX Runtime's own, of which there is one version.
+      opsets: new Map([...domains.map((domain) => [domain, 1] as const), [STANDARD_DOMAIN, opset]]),
       irVersion: 9,
       producer: "normlens",
       source: { format: "memory" },

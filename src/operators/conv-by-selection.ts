@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import { elementCount, float32Tensor } from "../graph/tensor.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
+import type { ConvForwardRecipe, ConvGradientRecipe } from "./conv-recipe.ts";
 import { addNode, reshape, sumOverFirst, swapFirstTwo, swapLastTwo } from "./emit.ts";
 import { coordinates } from "./shape-algebra.ts";
 
@@ -22,7 +23,7 @@ import { coordinates } from "./shape-algebra.ts";
  */
 const MOST_POSITIONS = 64;
 
-export function convolvesBySelection(geometry: ConvGeometry): boolean {
+function applies(geometry: ConvGeometry): boolean {
   return (
     geometry.group === 1 &&
     elementCount(geometry.kernel) > 1 &&
@@ -31,80 +32,68 @@ export function convolvesBySelection(geometry: ConvGeometry): boolean {
   );
 }
 
-/** The input's columns (N, C·T, O), for the forward product and the weight's gradient. */
-export function selectColumns(
-  builder: GraphBuilder,
-  geometry: ConvGeometry,
-  input: string,
-): string {
+/** The input's columns (N, C·T, O), which the forward product and the weight's gradient share. */
+function selectColumns(builder: GraphBuilder, geometry: ConvGeometry, input: string): string {
   const { batch, channels, kernel, sizes, outputSizes } = geometry;
-  const images = reshape(builder, input, [batch * channels, elementCount(sizes)]);
-  const columns = builder.add("MatMul", [images, selection(builder, geometry, "inputs")]);
-  const rows = channels * elementCount(kernel);
-  return reshape(builder, columns, [batch, rows, elementCount(outputSizes)]);
+  const matrix = selection(builder, geometry, "inputs");
+  return builder.once(`columns:${input}:${matrix}`, () => {
+    const images = reshape(builder, input, [batch * channels, elementCount(sizes)]);
+    const columns = builder.add("MatMul", [images, matrix]);
+    const rows = channels * elementCount(kernel);
+    return reshape(builder, columns, [batch, rows, elementCount(outputSizes)]);
+  });
 }
 
-/** Y under the name `output`. */
-export function addForwardProduct(
-  builder: GraphBuilder,
-  geometry: ConvGeometry,
-  values: {
-    readonly weight: string;
-    readonly bias: string;
-    readonly columns: string;
-    readonly output: string;
+export const forwardBySelection: ConvForwardRecipe = {
+  name: "selection",
+  applies,
+  build: (builder, geometry, { input, weight, bias, output }) => {
+    const { batch, filters, outputSizes } = geometry;
+    const columns = selectColumns(builder, geometry, input);
+    const product = builder.add("MatMul", [weightRows(builder, geometry, weight), columns]);
+    const shifted =
+      bias === "" ? product : builder.add("Add", [product, reshape(builder, bias, [filters, 1])]);
+    const shape = builder.ints([batch, filters, ...outputSizes]);
+    addNode(builder, "Reshape", [shifted, shape], [output]);
   },
-): void {
-  const { batch, filters, outputSizes } = geometry;
-  const product = builder.add("MatMul", [
-    weightRows(builder, geometry, values.weight),
-    values.columns,
-  ]);
-  const shifted =
-    values.bias === ""
-      ? product
-      : builder.add("Add", [product, reshape(builder, values.bias, [filters, 1])]);
-  const shape = builder.ints([batch, filters, ...outputSizes]);
-  addNode(builder, "Reshape", [shifted, shape], [values.output]);
-}
+};
 
-export function inputGradientBySelection(
-  builder: GraphBuilder,
-  geometry: ConvGeometry,
-  weight: string,
-  gradient: string,
-): string {
-  const { batch, channels, kernel, sizes } = geometry;
-  const rows = swapLastTwo(builder, weightRows(builder, geometry, weight), 2);
-  const columns = builder.add("MatMul", [rows, gradientRows(builder, geometry, gradient)]);
-  const width = elementCount(kernel) * elementCount(geometry.outputSizes);
-  const flat = reshape(builder, columns, [batch * channels, width]);
-  const images = builder.add("MatMul", [flat, selection(builder, geometry, "outputs")]);
-  return reshape(builder, images, [batch, channels, ...sizes]);
-}
+export const inputBySelection: ConvGradientRecipe = {
+  name: "selection",
+  applies,
+  build: (builder, geometry, weight, gradient) => {
+    const { batch, channels, kernel, sizes } = geometry;
+    const rows = swapLastTwo(builder, weightRows(builder, geometry, weight), 2);
+    const columns = builder.add("MatMul", [rows, gradientRows(builder, geometry, gradient)]);
+    const width = elementCount(kernel) * elementCount(geometry.outputSizes);
+    const flat = reshape(builder, columns, [batch * channels, width]);
+    const images = builder.add("MatMul", [flat, selection(builder, geometry, "outputs")]);
+    return reshape(builder, images, [batch, channels, ...sizes]);
+  },
+};
 
-export function weightGradientBySelection(
-  builder: GraphBuilder,
-  geometry: ConvGeometry,
-  columns: string,
-  gradient: string,
-): string {
-  const { batch, channels, filters, kernel } = geometry;
-  const [rows, positions] = [channels * elementCount(kernel), elementCount(geometry.outputSizes)];
-  const outputs = gradientRows(builder, geometry, gradient);
-  const turned = swapLastTwo(builder, columns, 3);
-  // One product over the whole batch saves adding up the images' own, (M, C·T) each, but the columns,
-  // (C·T, O) each, must be turned for it: worth it where those are the smaller.
-  if (filters <= 2 * positions) {
-    const products = builder.add("MatMul", [outputs, turned]);
-    return sumOverFirst(builder, products, batch, [filters, channels, ...kernel]);
-  }
-  const stacked = reshape(builder, turned, [batch * positions, rows]);
-  const sideBySide = swapFirstTwo(builder, outputs, 3);
-  const flat = reshape(builder, sideBySide, [filters, batch * positions]);
-  const product = builder.add("MatMul", [flat, stacked]);
-  return reshape(builder, product, [filters, channels, ...kernel]);
-}
+export const weightBySelection: ConvGradientRecipe = {
+  name: "selection",
+  applies,
+  build: (builder, geometry, input, gradient) => {
+    const { batch, channels, filters, kernel } = geometry;
+    const rows = channels * elementCount(kernel);
+    const positions = elementCount(geometry.outputSizes);
+    const outputs = gradientRows(builder, geometry, gradient);
+    const turned = swapLastTwo(builder, selectColumns(builder, geometry, input), 3);
+    // One product over the whole batch saves adding up the images' own, (M, C·T) each, but the
+    // columns, (C·T, O) each, must be turned for it: worth it where those are the smaller.
+    if (filters <= 2 * positions) {
+      const products = builder.add("MatMul", [outputs, turned]);
+      return sumOverFirst(builder, products, batch, [filters, channels, ...kernel]);
+    }
+    const stacked = reshape(builder, turned, [batch * positions, rows]);
+    const sideBySide = swapFirstTwo(builder, outputs, 3);
+    const flat = reshape(builder, sideBySide, [filters, batch * positions]);
+    const product = builder.add("MatMul", [flat, stacked]);
+    return reshape(builder, product, [filters, channels, ...kernel]);
+  },
+};
 
 function weightRows(builder: GraphBuilder, geometry: ConvGeometry, weight: string): string {
   const { filters, channels, kernel } = geometry;

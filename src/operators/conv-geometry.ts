@@ -1,5 +1,4 @@
 import { intAttribute } from "../graph/attributes.ts";
-import type { GraphBuilder } from "../graph/builder.ts";
 import type { GradientContext } from "./operator.ts";
 import { readEndPadding, type Window, windowOf } from "./window.ts";
 
@@ -16,20 +15,6 @@ export interface ConvGeometry extends Window {
   readonly outputSizes: readonly number[];
   /** See readEndPadding: (O − 1)·s + extent − H − begin. */
   readonly readEnd: readonly number[];
-}
-
-/**
- * One way to compute a gradient of Conv as ONNX nodes. Which is fastest depends on the shapes and
- * the machine; all that apply give the same gradient.
- */
-export interface ConvGradientRecipe {
-  readonly name: string;
-  applies(geometry: ConvGeometry): boolean;
-  /**
-   * @param other the forward value that the output gradient is combined with: W for the input's
-   *   gradient, X for the weight's.
-   */
-  build(builder: GraphBuilder, geometry: ConvGeometry, other: string, gradient: string): string;
 }
 
 type ConvContext = Pick<GradientContext, "node" | "inputShape" | "outputShape">;

@@ -1,22 +1,11 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { ConvGeometry, ConvGradientRecipe } from "./conv-geometry.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
+import type { ConvGradientRecipe } from "./conv-recipe.ts";
 import { reshape, slice, swapFirstTwo, transpose } from "./emit.ts";
 import { rangeOf } from "./shape-algebra.ts";
 import { windowExtent } from "./window.ts";
 
-/**
- * The gradient of Conv with respect to its input: ∂L/∂X = ConvTranspose(∂L/∂Y, W).
- *
- * Rule of thumb from measurements (test/bench/train): with stride 1 and at least 16
- * input channels the flipped convolution wins, because Conv has the better kernels; otherwise
- * ConvTranspose.
- */
-export function chooseInputGradient(geometry: ConvGeometry): ConvGradientRecipe {
-  const flips = flippedConvolution.applies(geometry) && geometry.channels >= 16;
-  return flips ? flippedConvolution : transposedConvolution;
-}
-
-/** ConvTranspose with the forward's own window; holds for every Conv. */
+/** ∂L/∂X = ConvTranspose(∂L/∂Y, W) with the forward's own window; holds for every Conv. */
 export const transposedConvolution: ConvGradientRecipe = {
   name: "transposed-convolution",
   applies: () => true,
@@ -62,7 +51,8 @@ export const flippedConvolution: ConvGradientRecipe = {
     }),
 };
 
-function fullPads(geometry: ConvGeometry): number[] {
+/** (k − 1)·d − p on either side, begins before ends. */
+export function fullPads(geometry: ConvGeometry): number[] {
   const reach = geometry.kernel.map((_, axis) => windowExtent(geometry, axis) - 1);
   return [
     ...reach.map((size, axis) => size - (geometry.begin[axis] ?? 0)),
@@ -71,7 +61,11 @@ function fullPads(geometry: ConvGeometry): number[] {
 }
 
 /** (M, C/G, k…) to (C, M/G, k…), every kernel reversed. */
-function flippedWeight(builder: GraphBuilder, geometry: ConvGeometry, weight: string): string {
+export function flippedWeight(
+  builder: GraphBuilder,
+  geometry: ConvGeometry,
+  weight: string,
+): string {
   const { group, kernel, channels, filters } = geometry;
   const reversed = reverse(builder, weight, kernel);
   if (group === 1) return swapFirstTwo(builder, reversed, kernel.length + 2);

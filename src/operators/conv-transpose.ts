@@ -2,7 +2,7 @@ import { intsAttribute, stringAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
 import type { Node } from "../graph/graph.ts";
 import { type ConvGeometry, geometryBetween } from "./conv-geometry.ts";
-import { chooseWeightGradient } from "./conv-weight-gradient.ts";
+import { weightGradientRecipe } from "./conv-recipes.ts";
 import { slice, sumOver } from "./emit.ts";
 import { type GradientContext, type GradientRule, UNKNOWN_SIZE } from "./operator.ts";
 import { rangeOf } from "./shape-algebra.ts";
@@ -36,7 +36,7 @@ export function convTransposeSizes(
  */
 export const convTransposeGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
-  const { builder, inputs } = context;
+  const { builder, inputs, convolutions } = context;
   const geometry = adjointGeometry(context);
   const [input = "", weight = ""] = inputs;
   // Output positions that no input reached (output_padding) have no part in the gradient, and
@@ -52,11 +52,17 @@ export const convTransposeGradient: GradientRule = (context, [gradient]) => {
         pads: { ints: [...geometry.begin, ...geometry.readEnd.map((end) => Math.max(end, 0))] },
       },
     });
+  const weightGradient = () =>
+    weightGradientRecipe(convolutions.choose(geometry).weightGradient).build(
+      builder,
+      geometry,
+      gradient,
+      input,
+      convolutions.machine,
+    );
   return [
     context.needs(0) ? inputGradient() : undefined,
-    context.needs(1)
-      ? chooseWeightGradient(geometry).build(builder, geometry, gradient, input)
-      : undefined,
+    context.needs(1) ? weightGradient() : undefined,
     context.needs(2)
       ? sumOver(builder, gradient, [0, ...rangeOf(geometry.sizes.length, 2)])
       : undefined,

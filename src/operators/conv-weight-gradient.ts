@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import { elementCount, float32Tensor } from "../graph/tensor.ts";
-import type { ConvGeometry, ConvGradientRecipe } from "./conv-geometry.ts";
+import type { ConvGeometry } from "./conv-geometry.ts";
+import type { ConvGradientRecipe } from "./conv-recipe.ts";
 import {
   padWithZeros,
   reshape,
@@ -12,32 +13,10 @@ import {
 } from "./emit.ts";
 import { coordinates, rangeOf } from "./shape-algebra.ts";
 
-/**
- * Columns up to this size (1.25 MiB of float32) stay in a core's cache. Then fewer nodes win; beyond,
- * measured on 8×8 to 28×28 images in batches of 64, cutting the taps is faster.
- */
-const CACHED_COLUMN_ELEMENTS = 320 * 1024;
-
-/** N·C·T·P, what im2col makes of the input. */
-function columnElements({ batch, channels, kernel, outputSizes }: ConvGeometry): number {
-  return batch * channels * elementCount(kernel) * elementCount(outputSizes);
-}
-
-/**
+/*
  * The gradient of Conv with respect to its weight: each kernel position (a "tap") correlates the
  * output gradient with the inputs that this position read.
- *
- * Rule of thumb from measurements (test/bench/train): columns by convolution where they are small,
- * all taps in one matrix product for pointwise kernels and few input channels, one product a tap
- * otherwise, and a convolution with the output gradient as its kernel for groups.
  */
-export function chooseWeightGradient(geometry: ConvGeometry): ConvGradientRecipe {
-  if (!productPerTap.applies(geometry)) return correlation;
-  const pointwise = elementCount(geometry.kernel) === 1;
-  const small = columnElements(geometry) <= CACHED_COLUMN_ELEMENTS;
-  if (!pointwise && small && columnsByConvolution.applies(geometry)) return columnsByConvolution;
-  return pointwise || geometry.channels <= 4 ? stackedTaps : productPerTap;
-}
 
 /**
  * Conv(Xᵀ, ∂L/∂Yᵀ) with batch and channels swapped and strides and dilations swapped; holds for
@@ -87,7 +66,7 @@ export const productPerTap: ConvGradientRecipe = {
   name: "product-per-tap",
   applies: (geometry) => geometry.group === 1,
   build: (builder, geometry, input, gradient) => {
-    const products = inputsOfTaps(builder, geometry, input).map((tap) => {
+    const products = flatTaps(builder, geometry, input).map((tap) => {
       return outerProduct(builder, geometry, gradient, tap, [
         geometry.filters,
         geometry.channels,
@@ -108,7 +87,7 @@ export const stackedTaps: ConvGradientRecipe = {
   applies: (geometry) => geometry.group === 1,
   build: (builder, geometry, input, gradient) => {
     const { filters, channels, kernel } = geometry;
-    const taps = inputsOfTaps(builder, geometry, input);
+    const taps = flatTaps(builder, geometry, input);
     if (taps.length === 1) {
       return outerProduct(builder, geometry, gradient, taps[0] as string, [
         filters,
@@ -147,6 +126,31 @@ export const columnsByConvolution: ConvGradientRecipe = {
   },
 };
 
+/**
+ * ∂L/∂Y as (M, N·P) times X_t with channels last, (N·P, C), for every tap: one product over the whole
+ * batch, so that there are no images' own products to add up.
+ */
+export const tapsChannelsLast: ConvGradientRecipe = {
+  name: "taps-channels-last",
+  applies: (geometry) => geometry.group === 1,
+  build: (builder, geometry, input, gradient) => {
+    const { batch, channels, filters, kernel, outputSizes } = geometry;
+    const rank = kernel.length;
+    const positions = batch * elementCount(outputSizes);
+    const rows = reshape(builder, swapFirstTwo(builder, gradient, rank + 2), [filters, positions]);
+    const lastChannels = [0, ...rangeOf(rank, 2), 1];
+    const products = inputsOfTaps(builder, geometry, input, lastChannels).map((tap) =>
+      builder.add("MatMul", [rows, reshape(builder, tap, [positions, channels])]),
+    );
+    const all =
+      products.length === 1
+        ? (products[0] as string)
+        : builder.add("Concat", products, { attributes: { axis: { int: 1 } } });
+    const byTap = reshape(builder, all, [filters, elementCount(kernel), channels]);
+    return reshape(builder, swapLastTwo(builder, byTap, 3), [filters, channels, ...kernel]);
+  },
+};
+
 /** (C·T, 1, k…): for every channel, T filters with a single 1, each at another tap. */
 function tapPicker(builder: GraphBuilder, { channels, kernel }: ConvGeometry): string {
   const taps = elementCount(kernel);
@@ -157,20 +161,27 @@ function tapPicker(builder: GraphBuilder, { channels, kernel }: ConvGeometry): s
 }
 
 /**
- * X_t for every tap t in row-major order: the strided part of the padded input, as (N, C, P).
+ * X_t for every tap t in row-major order: the strided part of the padded input, (N, C, O…) or its
+ * axes in the given order.
  *
  * With strides, taps whose positions agree modulo the stride read the same sublattice of the
  * input. It is cut out once, because slices with a step are slow, and the taps are plain slices
  * of it.
  */
-function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: string): string[] {
-  const { kernel, dilations, strides, outputSizes, batch, channels } = geometry;
+function inputsOfTaps(
+  builder: GraphBuilder,
+  geometry: ConvGeometry,
+  input: string,
+  order: readonly number[] = rangeOf(geometry.kernel.length + 2),
+): string[] {
+  const { kernel, dilations, strides, outputSizes } = geometry;
   const end = geometry.readEnd.map((size) => Math.max(size, 0));
-  const padded = padWithZeros(builder, input, [0, 0, ...geometry.begin], [0, 0, ...end]);
+  const filled = padWithZeros(builder, input, [0, 0, ...geometry.begin], [0, 0, ...end]);
+  const moved = order.some((axis, position) => axis !== position);
+  const padded = moved ? transpose(builder, filled, order) : filled;
   const paddedSizes = geometry.sizes.map(
     (size, axis) => size + (geometry.begin[axis] ?? 0) + (end[axis] ?? 0),
   );
-  const shape = [batch, channels, elementCount(outputSizes)];
   const sublattices = new Map<string, string>();
   return rangeOf(elementCount(kernel)).map((tap) => {
     const axes = coordinates(tap, kernel).map((offset, axis) => {
@@ -178,7 +189,9 @@ function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: stri
       const phase = position % step;
       const available = Math.ceil(((paddedSizes[axis] ?? 0) - phase) / step);
       const first = Math.floor(position / step);
-      return { axis: axis + 2, step, phase, available, first, count: outputSizes[axis] ?? 1 };
+      const count = outputSizes[axis] ?? 1;
+      const size = paddedSizes[axis] ?? 0;
+      return { axis: order.indexOf(axis + 2), size, step, phase, available, first, count };
     });
     const key = axes.map(({ phase }) => phase).join();
     const phases = axes.filter(({ step }) => step > 1);
@@ -187,22 +200,22 @@ function inputsOfTaps(builder: GraphBuilder, geometry: ConvGeometry, input: stri
       slice(
         builder,
         padded,
-        phases.map(({ axis, phase, step }) => ({
-          axis,
-          start: phase,
-          end: paddedSizes[axis - 2] ?? 0,
-          step,
-        })),
+        phases.map(({ axis, phase, size, step }) => ({ axis, start: phase, end: size, step })),
       );
     sublattices.set(key, sublattice);
     const cuts = axes.filter(({ count, available }) => count < available);
-    const read = slice(
+    return slice(
       builder,
       sublattice,
       cuts.map(({ axis, first, count }) => ({ axis, start: first, end: first + count })),
     );
-    return reshape(builder, read, shape);
   });
+}
+
+/** X_t as (N, C, P). */
+function flatTaps(builder: GraphBuilder, geometry: ConvGeometry, input: string): string[] {
+  const shape = [geometry.batch, geometry.channels, elementCount(geometry.outputSizes)];
+  return inputsOfTaps(builder, geometry, input).map((tap) => reshape(builder, tap, shape));
 }
 
 /** Σ_n ∂L/∂Y[n] (M, P) · columns[n] (K, P)ᵀ, the (M, K) of it in the given shape. */

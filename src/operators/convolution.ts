@@ -1,17 +1,10 @@
 import { intAttribute, intsAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
-import {
-  addForwardProduct,
-  convolvesBySelection,
-  inputGradientBySelection,
-  selectColumns,
-  weightGradientBySelection,
-} from "./conv-by-selection.ts";
+import { blockedRules } from "./conv-blocked.ts";
 import { convGeometry } from "./conv-geometry.ts";
-import { chooseInputGradient } from "./conv-input-gradient.ts";
+import { forwardRecipe, inputGradientRecipe, weightGradientRecipe } from "./conv-recipes.ts";
 import { convTransposeGradient, convTransposeSizes } from "./conv-transpose.ts";
-import { chooseWeightGradient } from "./conv-weight-gradient.ts";
-import { copyNode, sumOver } from "./emit.ts";
+import { sumOver } from "./emit.ts";
 import type { GradientRule, OperatorRule, ShapeRule, TrainingForwardRule } from "./operator.ts";
 import { rangeOf, staticShape } from "./shape-algebra.ts";
 import { windowOutputSizes } from "./window.ts";
@@ -34,38 +27,29 @@ function spatialSizes(shape: readonly Dimension[] | undefined): readonly number[
 }
 
 const convForward: TrainingForwardRule = (context) => {
-  const { builder, inputs, outputs } = context;
-  const geometry = convGeometry(context);
-  if (!convolvesBySelection(geometry)) {
-    copyNode(builder, context.node, inputs, outputs);
-    return;
-  }
+  const { builder, inputs, outputs, convolutions } = context;
   const [input = "", weight = "", bias = ""] = inputs;
-  const columns = selectColumns(builder, geometry, input);
-  context.save("columns", columns);
-  addForwardProduct(builder, geometry, { weight, bias, columns, output: outputs[0] ?? "" });
+  const geometry = convGeometry(context);
+  const { forward } = convolutions.choose(geometry);
+  const values = { input, weight, bias, output: outputs[0] ?? "" };
+  forwardRecipe(forward).build(builder, geometry, values, convolutions.machine);
 };
 
 /** Y = X ∗ W + B. The bias is added at every position, so its gradient sums over all of them. */
 const convGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
-  const { builder, inputs } = context;
+  const { builder, inputs, convolutions } = context;
+  const { machine } = convolutions;
   const [input = "", weight = ""] = inputs;
   const geometry = convGeometry(context);
-  const bySelection = convolvesBySelection(geometry);
-  const inputGradient = () =>
-    bySelection
-      ? inputGradientBySelection(builder, geometry, weight, gradient)
-      : chooseInputGradient(geometry).build(builder, geometry, weight, gradient);
-  const weightGradient = () =>
-    bySelection
-      ? weightGradientBySelection(builder, geometry, context.saved("columns"), gradient)
-      : chooseWeightGradient(geometry).build(builder, geometry, input, gradient);
+  const choice = convolutions.choose(geometry);
+  const inputGradient = inputGradientRecipe(choice.inputGradient);
+  const weightGradient = weightGradientRecipe(choice.weightGradient);
   const gradientOf = (index: number, build: () => string) =>
     context.needs(index) ? build() : undefined;
   return [
-    gradientOf(0, inputGradient),
-    gradientOf(1, weightGradient),
+    gradientOf(0, () => inputGradient.build(builder, geometry, weight, gradient, machine)),
+    gradientOf(1, () => weightGradient.build(builder, geometry, input, gradient, machine)),
     gradientOf(2, () => sumOver(builder, gradient, [0, ...rangeOf(geometry.sizes.length, 2)])),
   ];
 };
@@ -93,4 +77,5 @@ export const convolutionRules: readonly OperatorRule[] = [
     gradient: convGradient,
   },
   { opType: "ConvTranspose", inferShapes: convTransposeShape, gradient: convTransposeGradient },
+  ...blockedRules,
 ];

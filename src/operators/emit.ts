@@ -15,8 +15,10 @@ export function addNode(
   inputs: readonly string[],
   outputs: readonly string[],
   attributes: Readonly<Record<string, AttributeValue>> = {},
+  domain = "",
 ): void {
-  builder.nodes.push(makeNode(opType, inputs, outputs, { name: outputs[0] ?? opType, attributes }));
+  const options = { name: outputs[0] ?? opType, attributes, domain };
+  builder.nodes.push(makeNode(opType, inputs, outputs, options));
 }
 
 /** The model's own node over the step graph's names, and named by its output like all others. */

@@ -2,6 +2,7 @@ import type { Dimension, GraphBuilder } from "../graph/builder.ts";
 import type { DataType } from "../graph/data-type.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { ConvRecipes } from "./conv-recipe.ts";
 
 /**
  * The operator set version of every training step. Gradient rules emit nodes of this version, and
@@ -81,6 +82,8 @@ export interface GradientContext {
   /** Values that trainingForward kept for the gradient, by name (for example "batchMean"). */
   saved(name: string): string;
   readonly mode: ForwardMode;
+  /** How convolutions are computed. */
+  readonly convolutions: ConvRecipes;
 }
 
 /** "inference" differentiates the model as it is used: stored statistics, no dropout. */
@@ -123,6 +126,8 @@ export interface TrainingForwardOptions {
   readonly mode?: ForwardMode;
   /** Nodes that compute as at inference while the rest trains; none when left out. */
   isFrozen?(node: Node): boolean;
+  /** How convolutions are computed; the plain recipes when left out. */
+  readonly convolutions?: ConvRecipes;
   /** new running statistic = (1 − momentum)·old + momentum·batch (torch's direction). */
   readonly batchNormMomentum: number;
   /** Which variance enters the running variance: m/(m−1) times the batch's, or the batch's own. */

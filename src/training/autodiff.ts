@@ -2,6 +2,8 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import { DataType, dataTypeName } from "../graph/data-type.ts";
 import { type Graph, type Node, STANDARD_DOMAIN, standardOpset } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
+import type { ConvRecipes } from "../operators/conv-recipe.ts";
+import { PLAIN_RECIPES } from "../operators/conv-recipes.ts";
 import { copyNode, sumToShape, zeros } from "../operators/emit.ts";
 import { inferShapes, inferTypes, TypeInference } from "../operators/infer-shapes.ts";
 import {
@@ -50,6 +52,7 @@ export interface ForwardTrace {
 interface TraceRecord {
   readonly graph: Graph;
   readonly mode: ForwardMode;
+  readonly convolutions: ConvRecipes;
   readonly traced: readonly TracedNode[];
   readonly types: TypeInference;
   /** The scalar input that differs from step to step. */
@@ -105,6 +108,7 @@ export function addTrainingForward(
   const types = inferTypes(graph, bindings);
   const states = new Map<string, string>();
   const traced: TracedNode[] = [];
+  const convolutions = options.convolutions ?? PLAIN_RECIPES;
 
   for (const node of graph.nodes) {
     const inputs = stepInputs(names, node);
@@ -122,6 +126,7 @@ export function addTrainingForward(
     const context: TrainingForwardContext = {
       ...modelContext(builder, types, { node, inputs, outputs, saved, mode }, opset),
       mode,
+      convolutions,
       options: { ...options, mode },
       save: (name, value) => saved.set(name, value),
       updateState: (input, next) => {
@@ -141,6 +146,7 @@ export function addTrainingForward(
     record: {
       graph,
       mode: options.mode ?? "training",
+      convolutions,
       traced,
       types,
       ...(options.step === undefined ? {} : { step: options.step }),
@@ -209,6 +215,7 @@ export function addGradients(
     const context: GradientContext = {
       ...modelContext(builder, types, step, standardOpset(graph)),
       mode: step.mode,
+      convolutions: trace.record.convolutions,
       needs: (index) => dependent.has(node.input[index] ?? ""),
       saved: (name) => step.saved.get(name) ?? missing(node, `saved value ${name}`),
     };

@@ -3,6 +3,7 @@ import { DataType } from "../graph/data-type.ts";
 import { takenNames } from "../graph/edit.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
@@ -37,6 +38,8 @@ export interface StepOptions extends UpdateOptions {
   readonly noise: ReadonlySet<string>;
   readonly config: UpdateOptions["config"] &
     Pick<TrainingConfig, "loss" | "lossOptions" | "l1" | "l2" | "batchNorm" | "seed">;
+  /** How convolutions are computed; the plain recipes when left out. */
+  readonly convolutions?: ConvRecipes;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
 }
@@ -80,6 +83,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     runningVariance: config.batchNorm.runningVariance,
     dropoutSeed: dropoutSeeds(graph, config.seed),
     step,
+    ...(options.convolutions === undefined ? {} : { convolutions: options.convolutions }),
   });
   const output = trace.value(options.lossValue);
   const outputShape = staticShape(trace, options.lossValue);

@@ -6,6 +6,8 @@ import { saveModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
+import type { ConvRecipes } from "../operators/conv-recipe.ts";
+import { usualRecipes } from "../operators/conv-recipes.ts";
 import type { TrainResult } from "../protocol/engine.ts";
 import { jsonNumber } from "../protocol/reports.ts";
 import type {
@@ -18,8 +20,10 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkConfig } from "./config.ts";
+import { channelBlock } from "./conv-machine.ts";
 import { decayedParameters, penalizedValues } from "./decayed-parameters.ts";
 import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
+import { fastestRecipes } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
@@ -54,6 +58,8 @@ export interface TrainOptions {
   /** Goes on with this run, in its folder; graph and config are the run's. */
   readonly resume?: ResumableRun;
   readonly runtime: Runtime;
+  /** Remembers which way to compute a convolution was the fastest; left out, none is timed. */
+  readonly recipeFile?: string;
   /** Cancelling ends the run in order: the best so far is saved. */
   readonly signal: AbortSignal;
   /** Asked before each step; training goes on when the promise resolves. */
@@ -89,7 +95,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const plan = planTraining(options.graph, data, config);
   const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };
   if (resume !== undefined) refuseChanged(resume, fingerprint);
-  const stepGraph = buildStepGraph(stepOptions(plan, config));
+  const stepGraph = await fastestStepGraph(options, plan);
   const fresh = config.weights === "fresh" && !options.prepared;
   const initial = startingWeights(plan, stepGraph, fresh ? config.seed : undefined);
   const evaluation = { ...evaluationOptions(plan, config), fed: [...initial.keys()] };
@@ -131,6 +137,18 @@ function checkState({ state }: Checkpoint, step: StepGraph, folder: string | und
       folder,
     );
   }
+}
+
+/** With timed recipes where they may be remembered; by rules of thumb where not. */
+async function fastestStepGraph(options: TrainOptions, plan: TrainingPlan): Promise<StepGraph> {
+  const { config, runtime, recipeFile, signal } = options;
+  const build = (convolutions: ConvRecipes) =>
+    buildStepGraph({ ...stepOptions(plan, config), convolutions });
+  if (recipeFile === undefined) {
+    return build(usualRecipes({ channelBlock: await channelBlock(runtime) }));
+  }
+  const timing = { runtime, threads: config.threads, file: recipeFile, signal };
+  return build(await fastestRecipes(timing, build));
 }
 
 export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOptions {

@@ -1,9 +1,13 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Batch } from "../../../src/data/batches.ts";
 import { seededRandom } from "../../../src/data/random.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { elementCount } from "../../../src/graph/tensor.ts";
+import type { ConvRecipes } from "../../../src/operators/conv-recipe.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
+import { fastestRecipes } from "../../../src/training/fastest-recipes.ts";
 import { lossValue, sampleInput } from "../../../src/training/forward-part.ts";
 import { initialValues, trainableParameters } from "../../../src/training/parameters.ts";
 import { buildStepGraph } from "../../../src/training/step-graph.ts";
@@ -27,24 +31,32 @@ export async function measureStep(
   const inputShape = [options.batch, ...sampleShape.map((size) => size ?? 1)];
   const config = { ...DEFAULT_TRAINING_CONFIG, threads: options.threads };
   const parameters = trainableParameters(graph).map((parameter) => parameter.name);
-  const stepGraph = buildStepGraph({
-    graph,
-    input,
-    inputShape,
-    lossValue: lossValue(graph, "cross-entropy"),
-    parameters,
-    penalized: new Set(),
-    limits: new Map(),
-    noise: new Set(),
-    config,
-    watched: [],
-  });
+  const runtime = await loadRuntime();
+  const build = (convolutions: ConvRecipes) =>
+    buildStepGraph({
+      graph,
+      input,
+      inputShape,
+      lossValue: lossValue(graph, "cross-entropy"),
+      parameters,
+      penalized: new Set(),
+      limits: new Map(),
+      noise: new Set(),
+      config,
+      watched: [],
+      convolutions,
+    });
+  const file = join(tmpdir(), "normlens-bench-recipes.json");
+  const { signal } = new AbortController();
+  const stepGraph = build(
+    await fastestRecipes({ runtime, threads: options.threads, file, signal }, build),
+  );
   const weights = stepGraph.state.filter((tensor) => tensor.kind !== "slot");
   const initial = initialValues(
     graph,
     weights.map((tensor) => tensor.name),
   );
-  const session = await StepSession.create(await loadRuntime(), stepGraph, { config, initial });
+  const session = await StepSession.create(runtime, stepGraph, { config, initial });
   const batch = randomBatch(options.batch, elementCount(inputShape));
   const milliseconds: number[] = [];
   for (let step = 0; step < WARM_UP + options.steps; step++) {

@@ -4,27 +4,17 @@ import { GraphBuilder, makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
 import type { Node } from "../../../src/graph/graph.ts";
 import { elementCount } from "../../../src/graph/tensor.ts";
-import {
-  addForwardProduct,
-  convolvesBySelection,
-  inputGradientBySelection,
-  selectColumns,
-  weightGradientBySelection,
-} from "../../../src/operators/conv-by-selection.ts";
 import type { ConvGeometry } from "../../../src/operators/conv-geometry.ts";
+import type { ConvForwardRecipe, ConvGradientRecipe } from "../../../src/operators/conv-recipe.ts";
 import {
-  flippedConvolution,
-  transposedConvolution,
-} from "../../../src/operators/conv-input-gradient.ts";
-import {
-  columnsByConvolution,
-  correlation,
-  productPerTap,
-  stackedTaps,
-} from "../../../src/operators/conv-weight-gradient.ts";
-import { addNode } from "../../../src/operators/emit.ts";
+  FORWARD_RECIPES,
+  INPUT_GRADIENT_RECIPES,
+  WEIGHT_GRADIENT_RECIPES,
+} from "../../../src/operators/conv-recipes.ts";
 import { STEP_OPSET } from "../../../src/operators/operator.ts";
 import { readEndPadding, windowOf, windowOutputSizes } from "../../../src/operators/window.ts";
+import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
+import { channelBlock } from "../../../src/training/conv-machine.ts";
 import { feed, node, numbers, run, runStep, untyped, type Values } from "./step-harness.ts";
 
 /*
@@ -107,8 +97,8 @@ const windows = fc
 
 test("Conv, in its input and in its weight", async () => {
   await fc.assert(
-    fc.asyncProperty(windows, async (drawn) => {
-      const { batch, group, perGroup, filtersPerGroup, sizes, kernel } = drawn;
+    fc.asyncProperty(windows, channelCounts, async (drawn, [perGroup, filtersPerGroup]) => {
+      const { batch, group, sizes, kernel } = drawn;
       const operator = node("Conv", ["X", "W"], ["Y"], {
         ...drawn.attributes,
         dilations: { ints: drawn.dilations },
@@ -129,12 +119,31 @@ test("Conv, in its input and in its weight", async () => {
   );
 });
 
+/** A few, and so many that blocked kernels take them, with whole and with broken blocks. */
+const channelCounts = fc.tuple(
+  fc.constantFrom(1, 2, 3, 16, 20, 32),
+  fc.constantFrom(1, 2, 16, 24, 32),
+);
+
 test("every way to compute Conv and its gradients that applies gives the same", async () => {
+  const machine = { channelBlock: await channelBlock(await loadRuntime()) };
+  const met = new Set<string>();
+  const applying = <Recipe extends ConvForwardRecipe | ConvGradientRecipe>(
+    recipes: readonly Recipe[],
+    geometry: ConvGeometry,
+  ) => {
+    const found = recipes.filter((recipe) => recipe.applies(geometry, machine));
+    for (const { name } of found) met.add(name);
+    return found;
+  };
   await fc.assert(
-    fc.asyncProperty(windows, async (drawn) => {
-      const { batch, group, perGroup, filtersPerGroup, sizes, kernel } = drawn;
+    fc.asyncProperty(windows, channelCounts, fc.boolean(), async (drawn, counts, unitStride) => {
+      const [perGroup, filtersPerGroup] = counts;
+      const { batch, group, sizes, kernel } = drawn;
+      const strides = unitStride ? kernel.map(() => 1) : drawn.strides;
       const operator = node("Conv", ["X", "W"], ["Y"], {
         ...drawn.attributes,
+        strides: { ints: strides },
         dilations: { ints: drawn.dilations },
       });
       const window = windowOf(operator, kernel, sizes);
@@ -152,27 +161,24 @@ test("every way to compute Conv and its gradients that applies gives the same", 
       const values = {
         X: numbers([batch, geometry.channels, ...sizes], 1),
         W: numbers([geometry.filters, perGroup, ...kernel], 2),
+        B: numbers([geometry.filters], 4),
         G: numbers([batch, geometry.filters, ...outputSizes], 3),
       };
       const builder = new GraphBuilder(Object.keys(values));
-      const bySelection = convolvesBySelection(geometry) ? [addBySelection(builder, geometry)] : [];
-      const recipes = [
-        { recipes: [transposedConvolution, flippedConvolution], other: "W" },
-        { recipes: [correlation, productPerTap, stackedTaps, columnsByConvolution], other: "X" },
-      ].map(({ recipes, other }) =>
-        recipes
-          .filter((recipe) => recipe.applies(geometry))
-          .map((recipe) => recipe.build(builder, geometry, other, "G")),
-      );
-      addNode(builder, "Conv", ["X", "W"], ["plain"], {
-        ...drawn.attributes,
-        dilations: { ints: drawn.dilations },
-        group: { int: group },
+      const forwards = applying(FORWARD_RECIPES, geometry).map((recipe) => {
+        const output = builder.freshName(recipe.name);
+        const forward = { input: "X", weight: "W", bias: "B", output };
+        recipe.build(builder, geometry, forward, machine);
+        return output;
       });
+      const gradientsOf = (recipes: readonly ConvGradientRecipe[], other: string) =>
+        applying(recipes, geometry).map((recipe) =>
+          recipe.build(builder, geometry, other, "G", machine),
+        );
       const built = [
-        ["plain", ...bySelection.map(({ forward }) => forward)],
-        [...(recipes[0] ?? []), ...bySelection.map(({ input }) => input)],
-        [...(recipes[1] ?? []), ...bySelection.map(({ weight }) => weight)],
+        forwards,
+        gradientsOf(INPUT_GRADIENT_RECIPES, "W"),
+        gradientsOf(WEIGHT_GRADIENT_RECIPES, "X"),
       ];
       const graph = builder.build(
         "recipes",
@@ -199,20 +205,17 @@ test("every way to compute Conv and its gradients that applies gives the same", 
         }
       }
     }),
-    RUNS,
+    { ...RUNS, numRuns: 60 },
   );
+  const blocked = machine.channelBlock > 1;
+  for (const { name } of [
+    ...FORWARD_RECIPES,
+    ...INPUT_GRADIENT_RECIPES,
+    ...WEIGHT_GRADIENT_RECIPES,
+  ]) {
+    expect(met.has(name), name).toBe(blocked || !name.startsWith("blocked"));
+  }
 });
-
-function addBySelection(builder: GraphBuilder, geometry: ConvGeometry) {
-  const columns = selectColumns(builder, geometry, "X");
-  const forward = builder.freshName("selected");
-  addForwardProduct(builder, geometry, { weight: "W", bias: "", columns, output: forward });
-  return {
-    forward,
-    input: inputGradientBySelection(builder, geometry, "W", "G"),
-    weight: weightGradientBySelection(builder, geometry, columns, "G"),
-  };
-}
 
 /** Pooling pads must be smaller than the kernel. */
 function poolAttributes(drawn: { kernel: number[]; strides: number[]; pads: number[] }) {
