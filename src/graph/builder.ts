@@ -140,7 +140,7 @@ export class GraphBuilder {
   }
 
   build(name: string, inputs: readonly ValueInfo[], outputs: readonly ValueInfo[], opset: number) {
-    const domains = this.nodes.flatMap(({ domain }) => (domain === STANDARD_DOMAIN ? [] : domain));
+    const domains = new Set(this.nodes.map(({ domain }) => domain).filter(isRuntimeDomain));
     const graph: Graph = {
       name,
       nodes: this.nodes,
@@ -149,12 +149,19 @@ export class GraphBuilder {
       outputs,
       valueInfo: [],
       functions: [],
-      // Operators of other domains are ONNX Runtime's own, of which there is one version.
-      opsets: new Map([...domains.map((domain) => [domain, 1] as const), [STANDARD_DOMAIN, opset]]),
+      opsets: new Map([
+        [STANDARD_DOMAIN, opset],
+        ...[...domains].map((domain) => [domain, 1] as const),
+      ]),
       irVersion: 9,
       producer: "normlens",
       source: { format: "memory" },
     };
     return graph;
   }
+}
+
+/** ONNX Runtime's own operators, of which there is one version. */
+function isRuntimeDomain(domain: string): boolean {
+  return domain.startsWith("com.microsoft");
 }
