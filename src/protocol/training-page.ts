@@ -36,6 +36,8 @@ export type ToTrainingPage =
 export type FromTrainingPage =
   | { readonly type: "ready" }
   | { readonly type: "start"; readonly config: TrainingConfig }
+  /** Goes on with a run that was cut off or cancelled, with the options it began with. */
+  | { readonly type: "resumeRun" }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "stop" }

@@ -6,6 +6,7 @@ import { sharedStyles } from "../theme/shared-styles.ts";
 import type { Outcome, OutcomeAction } from "./run-outcome.ts";
 
 const TITLES: Readonly<Record<OutcomeAction, string>> = {
+  resumeRun: "Resume",
   saveModel: "Save model…",
   foldAndSave: "Fold and save…",
   applyWeights: "Apply weights",

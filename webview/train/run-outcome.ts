@@ -5,6 +5,7 @@ import { bestEpoch, type RunState } from "./run-state.ts";
 /** One plain sentence about where the run stands, and what can be done next. */
 
 export type OutcomeAction =
+  | "resumeRun"
   | "saveModel"
   | "foldAndSave"
   | "applyWeights"
@@ -56,7 +57,8 @@ export function outcomeOf(
       return {
         tone: "problem",
         sentence: `${message ?? "The run failed."} ${fileName} is unchanged.`,
-        actions: [],
+        // A run that had begun has a folder, and may have a checkpoint in it.
+        actions: run.start !== undefined && run.done === undefined ? ["resumeRun"] : [],
         announced: true,
       };
   }
@@ -78,12 +80,10 @@ function ended(run: RunState): Outcome {
       announced: true,
     };
   }
-  return {
-    tone: stop.reason === "cancelled" ? "warning" : "good",
-    sentence,
-    actions,
-    announced: true,
-  };
+  if (stop.reason === "cancelled") {
+    return { tone: "warning", sentence, actions: ["resumeRun", ...actions], announced: true };
+  }
+  return { tone: "good", sentence, actions, announced: true };
 }
 
 function testSentence({ done }: RunState): string {

@@ -22,6 +22,8 @@ export interface PanelParts {
   readonly config: () => TrainingConfig;
   /** Starts the run; resolves when it ended. */
   readonly start: (run: TrainingRun, config: TrainingConfig) => Promise<void>;
+  /** Goes on with the run; resolves when it ended. */
+  readonly resume: (run: TrainingRun) => Promise<void>;
 }
 
 /** The page of one training run: its messages and nothing else; the run lives on without it. */
@@ -75,6 +77,9 @@ export class TrainingPanel {
         return undefined;
       case "start":
         await this.#parts.start(this.#run, message.config);
+        return undefined;
+      case "resumeRun":
+        await this.#parts.resume(this.#run);
         return undefined;
       case "pause":
       case "resume":

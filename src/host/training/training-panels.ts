@@ -98,6 +98,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
       passes: async () => (await this.#techniques.all()).passes,
       config: () => this.#config(run.model),
       start: (started, config) => this.#start(started, config),
+      resume: (cutOff) => this.#resume(cutOff),
     });
     this.#panels.set(key, attached);
     if (this.#records()[key] === undefined) {
@@ -122,6 +123,12 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     const document = this.#documents.get(run.model)?.request();
     const request = document ?? { path: run.model.fsPath, edits: [] };
     await run.start(request, config, runsFolder(run.model, this.#context.globalStorageUri));
+  }
+
+  async #resume(run: TrainingRun): Promise<void> {
+    if (!(await requireTrust(vscode.l10n.t("Training")))) return;
+    const document = this.#documents.get(run.model)?.request();
+    await run.resume(document ?? { path: run.model.fsPath, edits: [] }, this.#config(run.model));
   }
 
   /** What this model was trained with last, else the defaults and the settings. */

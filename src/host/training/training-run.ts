@@ -1,5 +1,6 @@
+import { dirname } from "node:path";
 import * as vscode from "vscode";
-import type { DocumentRequest, TrainResult } from "../../protocol/engine.ts";
+import type { DocumentRequest, TrainRequest, TrainResult } from "../../protocol/engine.ts";
 import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
 import type { RunStatus } from "../../protocol/training-page.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
@@ -72,17 +73,28 @@ export class TrainingRun {
   /** Trains to the end; never throws, the outcome tells. */
   async start(document: DocumentRequest, config: TrainingConfig, runs: string): Promise<void> {
     if (this.active) return;
+    this.#run = undefined;
+    this.#bestModel = undefined;
+    await this.#train({ ...document, config, runs });
+  }
+
+  /** Goes on with the run, whose folder tells its options; never throws, the outcome tells. */
+  async resume(document: DocumentRequest, config: TrainingConfig): Promise<void> {
+    const folder = this.#run;
+    if (this.active || folder === undefined) return;
+    await this.#train({ ...document, config, runs: dirname(folder), resume: folder });
+  }
+
+  async #train(request: TrainRequest): Promise<void> {
+    const { config } = request;
     const engine = this.#createEngine();
     const cancel = new vscode.CancellationTokenSource();
     this.#engine = engine;
     this.#cancel = cancel;
-    this.#run = undefined;
-    this.#bestModel = undefined;
     this.#setOutcome({ status: "starting" });
-    this.#recorded.fire({ config, ended: false });
+    this.#recorded.fire({ config, ended: false, ...runOf(this.#run) });
     engine.onTrainingEvent((event) => this.#hear(event));
     try {
-      const request = { ...document, config, runs };
       const result = await engine.request("train", request, { token: cancel.token });
       this.#finish(result);
     } catch (error) {

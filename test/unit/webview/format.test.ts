@@ -48,6 +48,11 @@ test("every end of a run is a sentence with a next step", () => {
   expect(say("earlyStopping").sentence).toContain("Test loss 0.0731, test accuracy 97.8 %.");
   expect(say("cancelled")).toMatchObject({ tone: "warning" });
   expect(say("diverged").actions[0]).toBe("smallerLearningRate");
+  expect(say("cancelled").actions[0]).toBe("resumeRun");
+  expect(say("earlyStopping").actions).not.toContain("resumeRun");
+  const crashed = applyEvents(NO_RUN, trainingRun(3).slice(0, 50));
+  expect(outcomeOf("failed", crashed, "a.onnx", "Gone.").actions).toEqual(["resumeRun"]);
+  expect(outcomeOf("failed", NO_RUN, "a.onnx", "No data.").actions).toEqual([]);
   expect(outcomeOf("failed", NO_RUN, "a.onnx", "No data.").sentence).toBe(
     "No data. a.onnx is unchanged.",
   );
