@@ -148,10 +148,20 @@ function inverseDeviation(context: GradientContext): string {
   return builder.add("Reciprocal", [builder.add("Sqrt", [shifted])]);
 }
 
-/** (C) as (C, 1, …), so that it broadcasts over the spatial axes. */
+/**
+ * Images up to this many positions. A value per channel is stretched over them once, because ONNX
+ * Runtime broadcasts along a few positions one short row at a time: ten times slower at 2×2.
+ */
+const SHORT_ROW = 64;
+
+/** (C) as (C, 1, …), so that it broadcasts over the spatial axes, or as (C, H, …) where those are few. */
 function alongChannels(builder: GraphBuilder, value: string, shape: readonly number[]): string {
   if (shape.length === 2) return value;
-  return reshape(builder, value, [shape[1] ?? 1, ...shape.slice(2).map(() => 1)]);
+  const [, channels = 1, ...sizes] = shape;
+  const column = reshape(builder, value, [channels, ...sizes.map(() => 1)]);
+  const positions = elementCount(sizes);
+  if (positions === 1 || positions > SHORT_ROW) return column;
+  return builder.add("Expand", [column, builder.ints([channels, ...sizes])]);
 }
 
 /** M = batch × spatial positions. */

@@ -52,11 +52,17 @@ export const forwardBySelection: ConvForwardRecipe = {
     const columns = selectColumns(builder, geometry, input);
     const product = builder.add("MatMul", [weightRows(builder, geometry, weight), columns]);
     const shifted =
-      bias === "" ? product : builder.add("Add", [product, reshape(builder, bias, [filters, 1])]);
+      bias === "" ? product : builder.add("Add", [product, spread(builder, geometry, bias)]);
     const shape = builder.ints([batch, filters, ...outputSizes]);
     addNode(builder, "Reshape", [shifted, shape], [output]);
   },
 };
+
+/** The bias (M) at every position, (M, O): adding a column to short rows takes several times longer. */
+function spread(builder: GraphBuilder, { filters, outputSizes }: ConvGeometry, bias: string) {
+  const column = reshape(builder, bias, [filters, 1]);
+  return builder.add("Expand", [column, builder.ints([filters, elementCount(outputSizes)])]);
+}
 
 export const inputBySelection: ConvGradientRecipe = {
   name: "selection",
