@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { applyPass } from "../../../src/engine/apply-pass.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
+import { changeNode } from "../../../src/graph/edit.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
 import { nodeRole } from "../../../src/graph/node-role.ts";
 import { int64Tensor } from "../../../src/graph/tensor.ts";
@@ -152,11 +153,8 @@ describe("fold-mean-only-batch-norm", () => {
     );
     const layers = new LayerGraph();
     const bent = layers.node("Relu", ["x"], "relu");
-    layers.builder.nodes.push({
-      ...centred,
-      input: [bent, layers.tensor("m", [6])],
-      output: ["y"],
-    } as never);
+    const input = [bent, layers.tensor("m", [6])];
+    layers.builder.nodes.push(changeNode(centred, { input, output: ["y"] }));
     expect(reasonFor(layers.graph([4, 6], { y: [4, 6] }))).toBe(
       "No layer whose bias could take it up makes relu, the result of Relu relu.",
     );
