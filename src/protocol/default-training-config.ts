@@ -50,6 +50,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   maxNorm: { limit: 0 },
   earlyStopping: {
     enabled: true,
+    rule: "normlens",
     monitor: "validationLoss",
     direction: "min",
     patience: 10,

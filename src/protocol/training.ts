@@ -139,6 +139,8 @@ export interface ScheduleConfig {
 
 export interface EarlyStoppingConfig {
   readonly enabled: boolean;
+  /** Whose rule says what an improvement is and when to give up. */
+  readonly rule: "normlens" | "keras" | "lightning" | "tfjs" | "sklearn-mlp" | "sklearn-sgd";
   readonly monitor: "validationLoss" | "validationAccuracy";
   readonly direction: "min" | "max";
   /** Validation checks without improvement before stopping. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { InputError } from "../graph/input-error.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../protocol/default-training-config.ts";
+import { EARLY_STOPPING_RULES, type RuleSpecificOption } from "../protocol/early-stopping-rules.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { CONFIG_FIELDS } from "./config-fields.ts";
 import { LOSSES } from "./losses/table.ts";
@@ -68,6 +69,7 @@ export function checkConfig(config: TrainingConfig, file?: string): void {
       file,
     );
   }
+  checkRuleOptions(config, file);
   checkLossOptions(config, file);
   const { schedule, optimizer } = config;
   const lowered = schedule.kind === "cosine" || schedule.kind === "plateau";
@@ -81,6 +83,32 @@ export function checkConfig(config: TrainingConfig, file?: string): void {
   if (kind === "sgd" && nesterov && momentum === 0) {
     throw new InputError(
       "optimizer.nesterov: true looks ahead along the momentum, which is 0; optimizer.momentum above 0 is needed",
+      file,
+    );
+  }
+}
+
+/** @throws InputError for an option that the rule of early stopping would not notice. */
+function checkRuleOptions({ earlyStopping }: TrainingConfig, file: string | undefined): void {
+  const { rule, patience } = earlyStopping;
+  const unused: Readonly<Record<RuleSpecificOption, number | undefined>> = {
+    minDelta: 0,
+    baseline: undefined,
+    startFrom: 1,
+    stoppingThreshold: undefined,
+    divergenceThreshold: undefined,
+  };
+  for (const name of Object.keys(unused) as RuleSpecificOption[]) {
+    const value = earlyStopping[name];
+    if (EARLY_STOPPING_RULES[rule].includes(name) || value === unused[name]) continue;
+    throw new InputError(
+      `earlyStopping.${name}: ${value} has no meaning with rule "${rule}"; leave it out`,
+      file,
+    );
+  }
+  if (rule.startsWith("sklearn") && patience === 0) {
+    throw new InputError(
+      `earlyStopping.patience: 0 is not allowed with rule "${rule}"; a whole number from 1 is`,
       file,
     );
   }

@@ -26,28 +26,57 @@ export interface Rule {
   readonly bestMetric: number;
   /** The epoch whose weights the rule itself puts back when training ends. */
   readonly restoredEpoch: number | undefined;
+  readonly state: RuleState;
 }
 
 export type RuleName = "keras" | "lightning" | "tfjs" | "sklearn-mlp" | "sklearn-sgd";
 
-export const EARLY_STOPPING_PRESETS: Readonly<Record<RuleName, (options: RuleOptions) => Rule>> = {
-  keras: (options) => new KerasRule(options),
-  lightning: (options) => new LightningRule(options),
-  tfjs: (options) => new TensorFlowJsRule(options),
-  "sklearn-mlp": (options) => new ScikitLearnRule(options, "past"),
-  "sklearn-sgd": (options) => new ScikitLearnRule(options, "at"),
+/** What a rule remembers, as plain data that a checkpoint keeps. */
+export interface RuleState {
+  readonly wait: number;
+  readonly bestMetric: number;
+  readonly bestEpoch?: number;
+  readonly restoredEpoch?: number;
+}
+
+/** A rule at its beginning; or, with a state, where another one was. */
+type MakeRule = (options: RuleOptions, state?: RuleState) => Rule;
+
+export const EARLY_STOPPING_PRESETS: Readonly<Record<RuleName, MakeRule>> = {
+  keras: (options, state) => new KerasRule(options, state),
+  lightning: (options, state) => new LightningRule(options, state),
+  tfjs: (options, state) => new TensorFlowJsRule(options, state),
+  "sklearn-mlp": (options, state) => new ScikitLearnRule(options, "past", state),
+  "sklearn-sgd": (options, state) => new ScikitLearnRule(options, "at", state),
 };
 
 abstract class BaseRule implements Rule {
   bestEpoch: number | undefined;
   bestMetric: number;
   restoredEpoch: number | undefined;
-  protected wait = 0;
+  protected wait: number;
   protected readonly minDelta: number;
 
-  constructor(protected readonly options: RuleOptions) {
+  constructor(
+    protected readonly options: RuleOptions,
+    state?: RuleState,
+    first = options.mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+  ) {
     this.minDelta = options.minDelta ?? 0;
-    this.bestMetric = options.mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    this.bestMetric = state?.bestMetric ?? first;
+    this.wait = state?.wait ?? 0;
+    this.bestEpoch = state?.bestEpoch;
+    this.restoredEpoch = state?.restoredEpoch;
+  }
+
+  get state(): RuleState {
+    const { wait, bestMetric, bestEpoch, restoredEpoch } = this;
+    return {
+      wait,
+      bestMetric,
+      ...(bestEpoch === undefined ? {} : { bestEpoch }),
+      ...(restoredEpoch === undefined ? {} : { restoredEpoch }),
+    };
   }
 
   abstract check(epoch: number, metric: number): RuleStop | undefined;
@@ -102,9 +131,8 @@ class LightningRule extends BaseRule {
 
 /** @tensorflow/tfjs-layers 4.22, callbacks.ts: the baseline is the first value to beat. */
 class TensorFlowJsRule extends BaseRule {
-  constructor(options: RuleOptions) {
-    super(options);
-    this.bestMetric = options.baseline ?? this.bestMetric;
+  constructor(options: RuleOptions, state?: RuleState) {
+    super(options, state, options.baseline);
   }
 
   check(epoch: number, metric: number): RuleStop | undefined {
@@ -127,8 +155,8 @@ class TensorFlowJsRule extends BaseRule {
 class ScikitLearnRule extends BaseRule {
   readonly #stopsAt: "at" | "past";
 
-  constructor(options: RuleOptions, stopsAt: "at" | "past") {
-    super(options);
+  constructor(options: RuleOptions, stopsAt: "at" | "past", state?: RuleState) {
+    super(options, state);
     this.#stopsAt = stopsAt;
   }
 

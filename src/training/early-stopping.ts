@@ -1,4 +1,11 @@
 import type { EarlyStoppingConfig, StopReason } from "../protocol/training.ts";
+import {
+  EARLY_STOPPING_PRESETS,
+  type RuleName,
+  type RuleOptions,
+  type RuleState,
+  type RuleStop,
+} from "./early-stopping-presets.ts";
 
 /**
  * Early stopping as a value: a check takes the state and a metric and gives the next state. No
@@ -20,6 +27,8 @@ export interface EarlyStoppingState {
   /** 1-based; 0 while no epoch is worth keeping. */
   readonly bestEpoch: number;
   readonly bestMetric: number;
+  /** Of a framework's rule, where config.rule is one. */
+  readonly rule?: RuleState;
 }
 
 export interface EarlyStoppingVerdict {
@@ -43,6 +52,7 @@ export function checkEpoch(
 ): EarlyStoppingVerdict {
   if (config.checkFinite && !Number.isFinite(metric))
     return { state, best: false, stop: "diverged" };
+  if (config.rule !== "normlens") return checkByPreset(state, config, config.rule, epoch, metric);
   if (epoch < config.startFrom) {
     // Nothing is compared yet, and the newest weights are all there is.
     return { state: { ...state, bestEpoch: epoch }, best: true };
@@ -56,6 +66,48 @@ export function checkEpoch(
     bestMetric: best ? metric : state.bestMetric,
   };
   const stop = config.enabled ? reasonToStop(next, config, metric, improved) : undefined;
+  return stop === undefined ? { state: next, best } : { state: next, best, stop };
+}
+
+const STOPS: Readonly<Record<RuleStop, NonNullable<EarlyStoppingVerdict["stop"]>>> = {
+  patience: "earlyStopping",
+  threshold: "stoppingThreshold",
+  divergence: "diverged",
+  "not-finite": "diverged",
+};
+
+/** As the framework's own rule decides; which weights the run ends with is config.restoreBest's. */
+function checkByPreset(
+  state: EarlyStoppingState,
+  config: EarlyStoppingConfig,
+  name: RuleName,
+  epoch: number,
+  metric: number,
+): EarlyStoppingVerdict {
+  const { startFrom, baseline, stoppingThreshold, divergenceThreshold } = config;
+  const options: RuleOptions = {
+    mode: config.direction,
+    patience: config.patience,
+    minDelta: config.minDelta,
+    // The frameworks count epochs from 0.
+    startFrom: startFrom - 1,
+    checkFinite: config.checkFinite,
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(stoppingThreshold === undefined ? {} : { stoppingThreshold }),
+    ...(divergenceThreshold === undefined ? {} : { divergenceThreshold }),
+  };
+  const rule = EARLY_STOPPING_PRESETS[name](options, state.rule);
+  const reason = rule.check(epoch - 1, metric);
+  // Before the rule looks, the newest weights are all there is.
+  const best = rule.bestEpoch === epoch - 1 || epoch < startFrom;
+  const next: EarlyStoppingState = {
+    reference: rule.bestMetric,
+    wait: rule.state.wait,
+    bestEpoch: best ? epoch : state.bestEpoch,
+    bestMetric: rule.bestMetric,
+    rule: rule.state,
+  };
+  const stop = reason === undefined || !config.enabled ? undefined : STOPS[reason];
   return stop === undefined ? { state: next, best } : { state: next, best, stop };
 }
 

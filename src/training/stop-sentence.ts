@@ -32,7 +32,7 @@ function why(
   switch (reason) {
     case "earlyStopping": {
       const reference = Number(state.reference.toPrecision(3));
-      return `Stopped early at epoch ${epochs}: no improvement over ${reference} (${monitor}) for ${counted(config.patience)}.`;
+      return `Stopped early at epoch ${epochs}: no improvement over ${reference} (${monitor}) for ${counted(state.wait)}.`;
     }
     case "maxEpochs":
       return `Stopped after ${counted(epochs)}, the most that were asked for.`;

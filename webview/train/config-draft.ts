@@ -4,7 +4,14 @@ import { learningConfig, learningDraft } from "./learning-draft.ts";
 import { lossConfig, lossDraft, weightsError } from "./loss-draft.ts";
 import { hasAccuracy } from "./loss-fields.ts";
 import { scheduleConfig, scheduleDraft } from "./schedule-draft.ts";
-import { type Draft, FIELD_IDS, type FieldId, fieldOf, isShown } from "./setup-fields.ts";
+import {
+  type Draft,
+  FIELD_IDS,
+  type FieldId,
+  fieldOf,
+  hasOption,
+  isShown,
+} from "./setup-fields.ts";
 
 /** From a configuration to the form's texts, and back with a sentence for each wrong one. */
 
@@ -36,6 +43,7 @@ export function draftOf(config: TrainingConfig): Draft {
     batchNormMomentum: String(batchNorm.momentum),
     runningVariance: batchNorm.runningVariance,
     earlyStopping: String(stopping.enabled),
+    stoppingRule: stopping.rule,
     monitor: stopping.monitor,
     patience: String(stopping.patience),
     minDelta: String(stopping.minDelta),
@@ -74,6 +82,9 @@ export function checkDraft(draft: Draft, base: TrainingConfig): Checked {
   }
   if (draft.optimizer === "sgd" && draft.nesterov === "true" && Number(draft.momentum) === 0) {
     errors.nesterov = "Looks ahead along the momentum, which must be above 0.";
+  }
+  if (draft.stoppingRule.startsWith("sklearn") && draft.patience.trim() === "0") {
+    errors.patience ??= "scikit-learn's rules take 1 or more.";
   }
   if (isShown("minimum", draft) && Number(draft.minimum) > Number(draft.learningRate)) {
     errors.minimum ??= "Must not be above the learning rate.";
@@ -153,6 +164,10 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
   const [train, validation, test] = splitShares(draft.split) ?? [60, 20, 20];
   const optional = <Name extends string>(name: Name, text: string) =>
     (text.trim() === "" ? {} : { [name]: Number(text) }) as { readonly [key in Name]?: number };
+  const ruleOptional = (
+    name: "baseline" | "stoppingThreshold" | "divergenceThreshold",
+    text: string,
+  ) => optional(name, hasOption(draft.stoppingRule, name) ? text : "");
   const values = draft.values
     .split(",")
     .map((name) => name.trim())
@@ -174,14 +189,16 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     maxNorm: { limit: Number(draft.maxNorm) },
     earlyStopping: {
       enabled: draft.earlyStopping === "true",
+      rule: draft.stoppingRule as TrainingConfig["earlyStopping"]["rule"],
       monitor,
       direction: monitor === "validationLoss" ? "min" : "max",
       patience: Number(draft.patience),
       minDelta: Number(draft.minDelta),
-      startFrom: Number(draft.startFrom),
-      ...optional("baseline", draft.baseline),
-      ...optional("stoppingThreshold", draft.stoppingThreshold),
-      ...optional("divergenceThreshold", draft.divergenceThreshold),
+      // What the rule does not have is left out, also where another rule had it before.
+      startFrom: hasOption(draft.stoppingRule, "startFrom") ? Number(draft.startFrom) : 1,
+      ...ruleOptional("baseline", draft.baseline),
+      ...ruleOptional("stoppingThreshold", draft.stoppingThreshold),
+      ...ruleOptional("divergenceThreshold", draft.divergenceThreshold),
       restoreBest: draft.restoreBest === "true",
       checkFinite: draft.checkFinite === "true",
     },

@@ -1,3 +1,7 @@
+import {
+  EARLY_STOPPING_RULES,
+  type RuleSpecificOption,
+} from "../../src/protocol/early-stopping-rules.ts";
 import type { Field, Texts } from "./field.ts";
 import { LEARNING_FIELDS } from "./learning-fields.ts";
 import { LOSS_FIELDS } from "./loss-fields.ts";
@@ -11,6 +15,16 @@ export type Draft = Readonly<Record<FieldId, string>>;
 export type FieldId = keyof typeof FIELDS;
 
 const stopping = (draft: Texts) => draft.earlyStopping === "true";
+
+/** An option is shown where the chosen rule has it. */
+const stoppingWith = (option: RuleSpecificOption) => (draft: Texts) =>
+  stopping(draft) && hasOption(draft.stoppingRule ?? "", option);
+
+/** Whether a rule of early stopping has an option. */
+export function hasOption(rule: string, option: RuleSpecificOption): boolean {
+  const options: Readonly<Record<string, readonly RuleSpecificOption[]>> = EARLY_STOPPING_RULES;
+  return options[rule]?.includes(option) ?? false;
+}
 
 export const FIELDS = {
   data: {
@@ -119,6 +133,21 @@ export const FIELDS = {
     kind: "box",
     help: "Ends when validation no longer improves.",
   },
+  stoppingRule: {
+    section: "earlyStopping",
+    label: "Rule",
+    kind: "select",
+    options: [
+      ["normlens", "NormLens"],
+      ["keras", "Keras"],
+      ["lightning", "Lightning"],
+      ["tfjs", "TensorFlow.js"],
+      ["sklearn-mlp", "scikit-learn MLP"],
+      ["sklearn-sgd", "scikit-learn SGD"],
+    ],
+    shown: stopping,
+    help: "Stops where that framework would stop.",
+  },
   monitor: {
     section: "earlyStopping",
     label: "Watch",
@@ -134,16 +163,16 @@ export const FIELDS = {
     section: "earlyStopping",
     label: "Patience",
     kind: "integer",
-    min: 1,
+    min: 0,
     shown: stopping,
-    help: "Epochs without improvement before stopping.",
+    help: "Validation checks (one an epoch) without improvement before stopping.",
   },
   minDelta: {
     section: "earlyStopping",
     label: "Smallest change",
     kind: "number",
     min: 0,
-    shown: stopping,
+    shown: stoppingWith("minDelta"),
     help: "Only a larger change is an improvement.",
   },
   startFrom: {
@@ -151,28 +180,28 @@ export const FIELDS = {
     label: "Start from epoch",
     kind: "integer",
     min: 1,
-    shown: stopping,
+    shown: stoppingWith("startFrom"),
     help: "Earlier epochs are not judged.",
   },
   baseline: {
     section: "earlyStopping",
     label: "Baseline",
     kind: "optional",
-    shown: stopping,
+    shown: stoppingWith("baseline"),
     help: "Must be beaten first; empty for none.",
   },
   stoppingThreshold: {
     section: "earlyStopping",
     label: "Good enough at",
     kind: "optional",
-    shown: stopping,
+    shown: stoppingWith("stoppingThreshold"),
     help: "Stops as soon as this is reached; empty for never.",
   },
   divergenceThreshold: {
     section: "earlyStopping",
     label: "Hopeless at",
     kind: "optional",
-    shown: stopping,
+    shown: stoppingWith("divergenceThreshold"),
     help: "Stops as soon as it is worse; empty for never.",
   },
   restoreBest: {

@@ -80,6 +80,18 @@ describe("a configuration", () => {
       { loss: "mean-squared-error", earlyStopping: { monitor: "validationAccuracy" } },
       'earlyStopping.monitor: "validationAccuracy" does not exist with loss "mean-squared-error"',
     ],
+    [
+      { earlyStopping: { rule: "lightning", baseline: 0.5 } },
+      'earlyStopping.baseline: 0.5 has no meaning with rule "lightning"; leave it out',
+    ],
+    [
+      { earlyStopping: { rule: "tfjs", startFrom: 3 } },
+      'earlyStopping.startFrom: 3 has no meaning with rule "tfjs"; leave it out',
+    ],
+    [
+      { earlyStopping: { rule: "sklearn-mlp", patience: 0 } },
+      'earlyStopping.patience: 0 is not allowed with rule "sklearn-mlp"; a whole number from 1 is',
+    ],
     [[], "config: [] is not an object with fields"],
   ])("refuses %j", (part, message) => {
     expect(() => merge(part)).toThrow(message);

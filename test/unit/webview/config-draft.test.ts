@@ -20,8 +20,8 @@ test("every option comes back", () => {
       ...DEFAULT_TRAINING_CONFIG.earlyStopping,
       monitor: "validationAccuracy" as const,
       direction: "max" as const,
+      rule: "keras" as const,
       baseline: 0.3,
-      stoppingThreshold: 0.99,
     },
     statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
     lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
@@ -64,6 +64,7 @@ describe("a wrong value is told at its field", () => {
       "Looks ahead along the momentum, which must be above 0.",
     ],
     [{ schedule: "cosine", minimum: "0.1" }, "Must not be above the learning rate."],
+    [{ stoppingRule: "sklearn-mlp", patience: "0" }, "scikit-learn's rules take 1 or more."],
     [{ data: " " }, "Choose a data set, or write digits."],
     [
       { loss: "mean-squared-error", monitor: "validationAccuracy" },
@@ -74,6 +75,30 @@ describe("a wrong value is told at its field", () => {
     expect(checked.ok).toBe(false);
     if (!checked.ok) expect(Object.values(checked.errors)).toEqual([sentence]);
   });
+});
+
+test("an option of early stopping that the chosen rule does not have is left out", () => {
+  const { earlyStopping } = DEFAULT_TRAINING_CONFIG;
+  const base = {
+    ...DEFAULT_TRAINING_CONFIG,
+    earlyStopping: { ...earlyStopping, baseline: 0.3, startFrom: 4, stoppingThreshold: 0.1 },
+  };
+  const stopping = (stoppingRule: string) => {
+    const checked = checkDraft({ ...draftOf(base), stoppingRule }, base);
+    return checked.ok ? checked.config.earlyStopping : checked.errors;
+  };
+  expect(stopping("keras")).toEqual({
+    ...earlyStopping,
+    rule: "keras",
+    baseline: 0.3,
+    startFrom: 4,
+  });
+  expect(stopping("lightning")).toEqual({
+    ...earlyStopping,
+    rule: "lightning",
+    stoppingThreshold: 0.1,
+  });
+  expect(stopping("sklearn-sgd")).toEqual({ ...earlyStopping, rule: "sklearn-sgd" });
 });
 
 test("a field that is not shown is not checked and keeps its value", () => {
