@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
   ["fold", async () => (await import("./cli/fold.ts")).addFold],
   ["verify", async () => (await import("./cli/verify.ts")).addVerify],
   ["train", async () => (await import("./cli/train.ts")).addTrain],
+  ["gradients", async () => (await import("./cli/gradients.ts")).addGradients],
   ["stats", async () => (await import("./cli/stats.ts")).addStats],
 ]);
 

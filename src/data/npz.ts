@@ -47,9 +47,20 @@ function unzipBounded(bytes: Uint8Array, file: string): Readonly<Record<string, 
   }
 }
 
-/** A data set of a .npz file: samples in `x`, targets (if any) in `y`. */
-export async function readNpzDataset(path: string, kind?: TargetKind): Promise<Dataset> {
-  return npzDataset(await readNpz(path), basename(path), path, kind);
+/**
+ * A data set of a .npz file: samples in `x`, targets (if any) in `y`.
+ *
+ * @param input the model's input, after which the samples may be called instead.
+ */
+export async function readNpzDataset(
+  path: string,
+  kind?: TargetKind,
+  input?: string,
+): Promise<Dataset> {
+  const arrays = await readNpz(path);
+  const named = input === undefined || arrays.has("x") ? undefined : arrays.get(input);
+  const samples = named === undefined ? arrays : new Map([...arrays, ["x", named] as const]);
+  return npzDataset(samples, basename(path), path, kind);
 }
 
 export function npzDataset(

@@ -14,7 +14,7 @@ interface DatasetReader {
   readonly format: string;
   /** True when the first bytes, or failing a signature the extension, are this format's. */
   match(head: Uint8Array, extension: string): boolean;
-  read(path: string, kind?: TargetKind): Promise<Dataset>;
+  read(path: string, kind?: TargetKind, input?: string): Promise<Dataset>;
 }
 
 /** Adding a format is adding a line; content is asked before the name. */
@@ -31,8 +31,13 @@ const READERS: readonly DatasetReader[] = [
  * Opens a data set by name or path.
  *
  * @param kind how the targets are meant, where the caller knows: a loss on classes or on numbers.
+ * @param input the model's input, after which a .npz file may call its samples.
  */
-export async function openDataset(source: string, kind?: TargetKind): Promise<Dataset> {
+export async function openDataset(
+  source: string,
+  kind?: TargetKind,
+  input?: string,
+): Promise<Dataset> {
   if (source === EMBEDDED_DIGITS) return readDigits();
   const head = await readHead(source);
   const reader = READERS.find((reader) => reader.match(head, extname(source).toLowerCase()));
@@ -43,7 +48,7 @@ export async function openDataset(source: string, kind?: TargetKind): Promise<Da
       source,
     );
   }
-  const dataset = await reader.read(source, kind);
+  const dataset = await reader.read(source, kind, input);
   if (dataset.count === 0) throw new InputError("has no samples", source);
   return dataset;
 }

@@ -11,6 +11,9 @@ import { transposeBytes } from "./transpose-bytes.ts";
 /** Chains longer than this are refused: a cycle, or a file made to be slow. */
 const LONGEST_CHAIN = 64;
 
+/** Longer ones are data, not what an operator is told. */
+const LONGEST_LIST = 64;
+
 /**
  * The tensor a value always equals: an initializer that no caller can override, a Constant, or
  * either of them behind nodes that only pass it on in another shape or floating-point type;
@@ -34,13 +37,34 @@ export function constantValue(graph: Graph, value: string): Tensor | undefined {
   return undefined;
 }
 
-/** An initializer that no caller can override, or a Constant. */
+/** An initializer that no caller can override, a Constant, or a list put together from Constants. */
 function storedValue(graph: Graph, name: string): Tensor | undefined {
   const initializer = graph.initializers.get(name);
   if (initializer !== undefined) return isOverridable(graph, name) ? undefined : initializer;
   const producer = indexOf(graph).producer(name);
-  const constant = producer?.opType === "Constant" && isStandardDomain(producer.domain);
-  return constant ? constantNodeTensor(producer, name) : undefined;
+  if (producer === undefined || !isStandardDomain(producer.domain)) return undefined;
+  if (producer.opType === "Concat") return joinedConstants(graph, producer, name);
+  return producer.opType === "Constant" ? constantNodeTensor(producer, name) : undefined;
+}
+
+/** What PyTorch exports for the scales of a Resize: a few Constants of rank 1, one after the other. */
+function joinedConstants(graph: Graph, node: Node, name: string): Tensor | undefined {
+  const parts: Tensor[] = [];
+  for (const input of node.input) {
+    const producer = graph.initializers.has(input) ? undefined : indexOf(graph).producer(input);
+    const constant = producer?.opType === "Constant" && isStandardDomain(producer.domain);
+    const part = constant ? constantNodeTensor(producer, input) : undefined;
+    if (part === undefined || part.dims.length !== 1) return undefined;
+    parts.push(part);
+  }
+  const [first] = parts;
+  const count = parts.reduce((sum, { dims }) => sum + (dims[0] ?? 0), 0);
+  if (first === undefined || count > LONGEST_LIST) return undefined;
+  if (parts.some(({ dataType }) => dataType !== first.dataType)) return undefined;
+  if ((elementBits(first.dataType) ?? 1) % 8 !== 0) return undefined;
+  const bytes = Uint8Array.from(Buffer.concat(parts.map(({ data }) => data.read())));
+  const data = { encoding: "memory", byteLength: bytes.length, read: () => bytes } as const;
+  return { name, dims: [count], dataType: first.dataType, data };
 }
 
 /** What a node that passes a constant on makes of it; undefined where that is not known. */

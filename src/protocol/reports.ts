@@ -146,3 +146,16 @@ export interface ValueStatistics {
   readonly quantiles: Readonly<Record<string, JsonNumber>>;
   readonly histogram: HistogramReport;
 }
+
+/** The gradient of a loss over one batch for what training would change. */
+export interface GradientReport {
+  /** The mean over the batch. */
+  readonly loss: JsonNumber;
+  readonly gradients: readonly {
+    /** As in the model. */
+    readonly name: string;
+    readonly shape: readonly number[];
+    /** √(Σ g²) */
+    readonly norm: JsonNumber;
+  }[];
+}

@@ -5,6 +5,7 @@ import { type Graph, standardOpset } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { inferShapes } from "../operators/infer-shapes.ts";
+import type { ForwardMode } from "../operators/operator.ts";
 import { staticShape } from "../operators/shape-algebra.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { missingGradientRules } from "./autodiff.ts";
@@ -42,9 +43,15 @@ export interface TrainingPlan {
 /**
  * Everything that can be known to fail before training starts.
  *
+ * @param mode "inference" where normalizations go by their stored statistics, whatever the batch is.
  * @throws InputError naming the node, the data or the option in the way.
  */
-export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig): TrainingPlan {
+export function planTraining(
+  graph: Graph,
+  data: Dataset,
+  config: TrainingConfig,
+  mode: ForwardMode = "training",
+): TrainingPlan {
   const { name: input, sampleShape } = sampleInput(graph);
   const samples = withSampleShape(data, sampleShape, input);
   const split = splitSamples(samples, config.split, config.seed);
@@ -63,7 +70,9 @@ export function planTraining(graph: Graph, data: Dataset, config: TrainingConfig
   const types = inferShapes(fixed);
   const outputShape = types.get(value)?.shape;
   const output = { name: value, shape: checkedOutput(value, outputShape, batchSize) };
-  checkBatchStatistics(fixed, batchSize, (name) => types.get(name)?.shape, normalizations);
+  if (mode === "training") {
+    checkBatchStatistics(fixed, batchSize, (name) => types.get(name)?.shape, normalizations);
+  }
   if (samples.targets === undefined) {
     throw new InputError(`data ${samples.name}: has no labels (y) to train on`);
   }

@@ -161,7 +161,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
  * No two masks the same: the number of the node that makes a value in the graph goes into the seed.
  * The value is the same where training writes the node differently.
  */
-function dropoutSeeds(graph: Graph, seed: number) {
+export function dropoutSeeds(graph: Graph, seed: number) {
   const numbers = new Map(graph.nodes.map((node, number) => [node.output[0], number]));
   return (node: Graph["nodes"][number]) =>
     (seed * 65_537 + (numbers.get(node.output[0]) ?? 0)) % 2 ** 31;

@@ -220,7 +220,7 @@ function refuseTooLarge(bytes: number): void {
 }
 
 /** The file system's refusals in plain words; anything else is a defect and stays as it is. */
-function asInputError(error: unknown, target: string): unknown {
+export function asInputError(error: unknown, target: string): unknown {
   if (!(error instanceof Error) || !("code" in error)) return error;
   const reasons: Record<string, string> = {
     ENOENT: "the folder does not exist",

@@ -19,6 +19,28 @@ describe("constantValue", () => {
     expect(tensor && readNumbers(tensor)).toEqual(values);
   });
 
+  test("a list put together from Constants, as PyTorch exports scales, but not from anything else", () => {
+    const floats = (name: string, ...values: number[]) =>
+      makeNode("Constant", [], [name], { attributes: { value_floats: { floats: values } } });
+    const axis = { attributes: { axis: { int: 0 } } };
+    const nodes = [
+      floats("a", 1, 1),
+      floats("b", 2, 3),
+      makeNode("Constant", [], ["i"], { attributes: { value_ints: { ints: [1] } } }),
+      makeNode("Concat", ["a", "b"], ["scales"], axis),
+      makeNode("Concat", ["a", "i"], ["mixed"], axis),
+      makeNode("Concat", ["a", "x"], ["computed"], axis),
+      makeNode("Concat", ["a", "w"], ["stored"], axis),
+    ];
+    const graph = graphOf(nodes, { initializers: ["w"] });
+    const scales = constantValue(graph, "scales");
+    expect([scales?.name, scales?.dims, scales?.dataType]).toEqual(["scales", [4], DataType.FLOAT]);
+    expect(scales && readNumbers(scales)).toEqual([1, 1, 2, 3]);
+    for (const name of ["mixed", "computed", "stored"]) {
+      expect(constantValue(graph, name)).toBeUndefined();
+    }
+  });
+
   test("an initializer behind Identity nodes keeps its own name", () => {
     const chain = [makeNode("Identity", ["w"], ["a"]), makeNode("Identity", ["a"], ["b"])];
     expect(constantValue(graphOf(chain, { initializers: ["w"] }), "b")?.name).toBe("w");
