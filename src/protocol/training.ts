@@ -67,6 +67,8 @@ export interface TrainingConfig {
     readonly values: "auto" | readonly string[];
     /** Percentiles are taken every so many steps. */
     readonly everySteps: number;
+    /** Gradient norms, update ratios and moments are taken every so many steps; 0 is never. */
+    readonly detailsEverySteps: number;
     readonly bins: number;
   };
   /** When the state is kept so that a run that was cut off can go on; 0 is never. */
@@ -213,7 +215,7 @@ export type TrainingEvent =
       readonly fingerprint: { readonly model: string; readonly data: string };
       readonly config: TrainingConfig;
     }
-  | {
+  | ({
       readonly event: "step";
       /** 1-based over the whole run. */
       readonly step: number;
@@ -223,7 +225,7 @@ export type TrainingEvent =
       readonly percentiles?: Readonly<
         Record<string, readonly [p15: number, p50: number, p85: number]>
       >;
-    }
+    } & Partial<StepDetailNumbers>)
   | {
       readonly event: "epoch";
       /** 1-based. */
@@ -264,6 +266,32 @@ export type TrainingEvent =
       /** The run folder: config.json, metrics.jsonl, best.onnx. */
       readonly run: string;
     };
+
+/** What some of the steps tell beside their loss; see `statistics.detailsEverySteps`. */
+export interface StepDetailNumbers {
+  /** Of all trained parameters together, before any clipping, penalties included. */
+  readonly gradientNorm: JsonNumber;
+  /** At most ten of the weights, evenly from the first layer to the last; no biases or scales. */
+  readonly gradients: readonly ParameterDetail[];
+  /** Of the watched values at this step, on its batch. */
+  readonly moments?: Readonly<Record<string, ValueMoments>>;
+}
+
+export interface ParameterDetail {
+  readonly name: string;
+  /** ‖g‖ before any clipping. */
+  readonly norm: JsonNumber;
+  /** ‖Δw‖/‖w‖: what the step changed, against the weights before it. */
+  readonly updateRatio: JsonNumber;
+}
+
+export interface ValueMoments {
+  readonly mean: JsonNumber;
+  /** Population variance. */
+  readonly variance: JsonNumber;
+  /** Share of units (channels, or features) none of whose values on the batch is alive. */
+  readonly deadShare: JsonNumber;
+}
 
 export interface ActivationStatistics extends ValueStatistics {
   /** Units (channels, or features) that are zero for the whole batch, of all units. */

@@ -150,6 +150,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
       value === "auto" || (Array.isArray(value) && value.every((name) => typeof name === "string")),
   },
   "statistics.everySteps": whole(1, MOST_STEPS),
+  "statistics.detailsEverySteps": whole(0, MOST_STEPS),
   "statistics.bins": whole(1, 1000),
   checkpoint: "group",
   "checkpoint.everyEpochs": whole(0, MOST_STEPS),

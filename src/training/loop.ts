@@ -7,6 +7,7 @@ import { jsonNumber } from "../protocol/reports.ts";
 import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import type { AddedTerms, Checkpoint, RunProgress } from "./checkpoint.ts";
 import { CheckpointRhythm } from "./checkpoint-rhythm.ts";
+import { detailsDue } from "./detail-rhythm.ts";
 import {
   checkEpoch,
   type EarlyStoppingState,
@@ -189,8 +190,11 @@ export class TrainingLoop {
     while (this.#stepsInEpoch < this.#stepsPerEpoch) {
       if (await this.#waitOrCancelled()) return "cancelled";
       const filled = fillBatch(batch, noisy, rows, this.#stepsInEpoch * batch.size);
-      const sampled = this.#stepsDone % config.statistics.everySteps === 0;
-      const result = await step.run(batch, this.#rateAt(this.#stepsDone), sampled, factor);
+      const wishes = {
+        samples: this.#stepsDone % config.statistics.everySteps === 0,
+        details: detailsDue(this.#stepsDone, config),
+      };
+      const result = await step.run(batch, this.#rateAt(this.#stepsDone), wishes, factor);
       this.#lastStep = addedTerms(result);
       this.#stepsDone++;
       this.#stepsInEpoch++;
@@ -204,6 +208,7 @@ export class TrainingLoop {
         epoch,
         loss: jsonNumber(result.loss),
         ...(taken.length > 0 ? { percentiles: Object.fromEntries(taken) } : {}),
+        ...result.details,
       });
       if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) {
         this.#divergedAt = this.#stepsDone;

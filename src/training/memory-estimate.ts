@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { DataType } from "../graph/data-type.ts";
 import type { Graph, Node } from "../graph/graph.ts";
+import { bodiesOf } from "../graph/index.ts";
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { inferTypes } from "../operators/infer-shapes.ts";
@@ -106,7 +107,7 @@ function mostAlive(graph: Graph): number {
   for (const node of graph.nodes) {
     const [input = ""] = node.input;
     if (VIEWS.has(node.opType)) roots.set(node.output[0] ?? "", root(input));
-    for (const name of node.input) lastUse.set(root(name), node);
+    for (const name of readsOf(node)) lastUse.set(root(name), node);
   }
   const size = (name: string) =>
     owned.has(name) || roots.has(name) ? 0 : valueBytes(types.get(name));
@@ -114,11 +115,20 @@ function mostAlive(graph: Graph): number {
   for (const node of graph.nodes) {
     alive += sum(node.output.map(size));
     most = Math.max(most, alive);
-    const ended = new Set(node.input.map(root).filter((name) => lastUse.get(name) === node));
+    const ended = new Set(
+      readsOf(node)
+        .map(root)
+        .filter((name) => lastUse.get(name) === node),
+    );
     alive -= sum([...ended].map(size));
     alive -= sum(node.output.filter((name) => !lastUse.has(root(name))).map(size));
   }
   return most;
+}
+
+/** What a node reads, its branches included. */
+function readsOf(node: Node): readonly string[] {
+  return [...node.input, ...bodiesOf(node).flatMap((body) => body.node.flatMap(readsOf))];
 }
 
 /** Bytes of an element, where it is not 4. */

@@ -39,6 +39,12 @@ export function addScalars(
   return new Map(names.map((name) => [name, builder.freshName(name)]));
 }
 
+export interface Updates {
+  readonly state: readonly StateTensor[];
+  /** What the step goes by before clipping, by parameter: the mean over the batches so far. */
+  readonly gradients: ReadonlyMap<string, string>;
+}
+
 /**
  * The optimizer's step of each parameter, and what it keeps for it.
  *
@@ -51,7 +57,7 @@ export function addUpdates(
   scalars: ReadonlyMap<string, string>,
   graph: Graph,
   due?: string,
-): readonly StateTensor[] {
+): Updates {
   const { config, limits, decayed } = options;
   const accumulation =
     due === undefined
@@ -96,7 +102,7 @@ export function addUpdates(
       }),
     ];
   });
-  return [...updates, ...sums.state];
+  return { state: [...updates, ...sums.state], gradients: sums.gradients };
 }
 
 /** The gradients to update by, and the sums that are kept from batch to batch. */
@@ -105,7 +111,7 @@ function accumulatedGradients(
   accumulation: GradientAccumulation | undefined,
   gradients: ReadonlyMap<string, string>,
   graph: Graph,
-): { readonly gradients: ReadonlyMap<string, string>; readonly state: readonly StateTensor[] } {
+): Updates {
   if (accumulation === undefined) return { gradients, state: [] };
   const sums = new Map<string, string>();
   const state = [...gradients].map(([parameter, gradient]): StateTensor => {

@@ -7,6 +7,7 @@ import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
+import { namedParameters } from "./detail-numbers.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
 import { type Landmark, landmarksOf } from "./landmarks.ts";
 import type { LossSettings } from "./losses/loss.ts";
@@ -18,8 +19,10 @@ import {
   type StateTensor,
   type UpdateOptions,
 } from "./parameter-updates.ts";
+import { addDetails, detailCount, type StepDetails } from "./step-details.ts";
 import { addDivergence } from "./variational-divergence.ts";
 import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
+import { deadWhen } from "./watched-values.ts";
 import { addPenalty, addPenaltyGradient } from "./weight-penalty.ts";
 
 export interface StepOptions extends UpdateOptions {
@@ -42,6 +45,8 @@ export interface StepOptions extends UpdateOptions {
   readonly convolutions?: ConvRecipes;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
+  /** Weights whose gradients are told apart where a step is looked at; no such steps when left out. */
+  readonly weights?: readonly string[];
 }
 
 /** One training step as a graph of fixed shapes: forward, loss, gradients, penalties, update. */
@@ -66,6 +71,8 @@ export interface StepGraph {
   readonly outputShape: readonly number[];
   readonly state: readonly StateTensor[];
   readonly samples: readonly WatchedSample[];
+  /** Norms and dead units, and the weights that are named; absent where nothing asks for them. */
+  readonly details?: StepDetails & { readonly named: readonly string[] };
   /** The values that a person can place in the model, in the order of the nodes. */
   readonly landmarks: readonly Landmark[];
 }
@@ -110,8 +117,9 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const due = config.accumulateBatches > 1 ? builder.freshName("update_due") : undefined;
   const updated = addUpdates(builder, options, whole, scalars, graph, due);
   const states = addStates(builder, trace, graph);
-  const state = [...updated, ...states];
+  const state = [...updated.state, ...states];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
+  const details = options.weights && addStepDetails(builder, trace, options, updated.gradients);
   const targetType = labels ? DataType.INT64 : DataType.FLOAT;
   const draws = builder.nodes.some((node) => node.input.includes(step));
   const inputs = [
@@ -121,6 +129,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
     ...(due === undefined ? [] : [makeValueInfo(due, DataType.FLOAT, [])]),
     ...(draws ? [makeValueInfo(step, DataType.UINT32, [])] : []),
+    ...(details === undefined ? [] : [makeValueInfo(details.due, DataType.BOOL, [])]),
     ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
   ];
   const outputs: ValueInfo[] = [
@@ -130,6 +139,9 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     makeValueInfo(output, DataType.FLOAT, outputShape),
     ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
     ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
+    ...(details === undefined
+      ? []
+      : [makeValueInfo(details.output, DataType.FLOAT, [detailCount(details)])]),
   ];
   const landmarks = landmarksOf(builder.nodes, {
     trace,
@@ -153,6 +165,9 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     outputShape,
     state,
     samples,
+    ...(details === undefined
+      ? {}
+      : { details: { ...details, named: namedParameters(options.weights ?? []) } }),
     landmarks,
   };
 }
@@ -185,6 +200,27 @@ function addDivergences(
     return [name, builder.add("Add", [gradients.get(name) as string, penalty])] as const;
   });
   return { value, factor, gradients: new Map([...gradients, ...changed]) };
+}
+
+function addStepDetails(
+  builder: GraphBuilder,
+  trace: ForwardTrace,
+  { graph, watched }: StepOptions,
+  gradients: ReadonlyMap<string, string>,
+): StepDetails | undefined {
+  return addDetails(
+    builder,
+    [...gradients].map(([parameter, gradient]) => {
+      const { dims } = graph.initializers.get(parameter) as Tensor;
+      return { parameter, gradient, rank: dims.length };
+    }),
+    watched.map((name) => ({
+      name,
+      value: trace.value(name),
+      rank: staticShape(trace, name).length,
+      deadWhen: deadWhen(graph, name),
+    })),
+  );
 }
 
 function addStates(

@@ -1,7 +1,12 @@
 import type { Batch } from "../data/batches.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { BadValue, OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
+import type {
+  BadValue,
+  OptimizerConfig,
+  StepDetailNumbers,
+  TrainingConfig,
+} from "../protocol/training.ts";
 import type {
   Runtime,
   RuntimeTensor,
@@ -9,9 +14,11 @@ import type {
   SessionOptions,
   Tensors,
 } from "../runtime/runtime.ts";
+import { detailNumbers } from "./detail-numbers.ts";
 import { firstBadValue } from "./first-bad-value.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
 import type { StateTensor } from "./parameter-updates.ts";
+import { detailCount } from "./step-details.ts";
 import type { StepGraph } from "./step-graph.ts";
 
 export interface StepResult {
@@ -24,6 +31,14 @@ export interface StepResult {
   readonly output: Float32Array;
   /** Samples of the watched values, where asked for, by value; overwritten by the next step. */
   readonly samples: ReadonlyMap<string, Float32Array>;
+  /** Norms, ratios and moments, where asked for. */
+  readonly details?: StepDetailNumbers;
+}
+
+/** What a step gives beside its loss and output. */
+export interface StepWishes {
+  readonly samples: boolean;
+  readonly details: boolean;
 }
 
 type StepConfig = Pick<TrainingConfig, "optimizer" | "accumulateBatches" | "threads">;
@@ -51,6 +66,7 @@ export class StepSession {
   readonly #output: Float32Array;
   readonly #results: Tensors;
   readonly #samples: Tensors;
+  readonly #details: Tensors;
   #lastFeeds: Tensors = {};
   #current: StateSet;
   #other: StateSet;
@@ -85,6 +101,12 @@ export class StepSession {
         floatTensor(new Float32Array(count), [count]),
       ]),
     );
+    const { details } = step;
+    const numbers = details === undefined ? 0 : detailCount(details);
+    this.#details =
+      details === undefined
+        ? {}
+        : { [details.output]: floatTensor(new Float32Array(numbers), [numbers]) };
   }
 
   /**
@@ -114,7 +136,7 @@ export class StepSession {
   async run(
     batch: Batch,
     learningRate: number,
-    takeSamples: boolean,
+    wishes: StepWishes,
     divergenceFactor = 0,
   ): Promise<StepResult> {
     this.#stepsDone++;
@@ -144,22 +166,50 @@ export class StepSession {
       const number = Uint32Array.of(this.#stepsDone);
       feeds[step.stepNumber] = { type: "uint32", dims: [], data: number };
     }
+    if (step.details !== undefined) {
+      const due = Uint8Array.of(wishes.details ? 1 : 0);
+      feeds[step.details.due] = { type: "bool", dims: [], data: due };
+    }
     this.#lastFeeds = feeds;
-    const fetches = { ...this.#other.fetches, ...this.#results };
-    await this.#session.run(feeds, takeSamples ? { ...fetches, ...this.#samples } : fetches);
+    await this.#session.run(feeds, {
+      ...this.#other.fetches,
+      ...this.#results,
+      ...(wishes.samples || wishes.details ? this.#samples : {}),
+      ...(wishes.details ? this.#details : {}),
+    });
     [this.#current, this.#other] = [this.#other, this.#current];
+    const details = wishes.details ? this.#detailNumbers() : undefined;
     return {
       loss: this.#loss[0] as number,
       ...(step.divergence === undefined ? {} : { divergence: this.#divergence[0] as number }),
       ...(step.penalty === undefined ? {} : { penalty: this.#penalty[0] as number }),
       output: this.#output,
-      samples: new Map(
-        (takeSamples ? step.samples : []).map(({ name, output }) => [
-          name,
-          this.#samples[output]?.data as Float32Array,
-        ]),
-      ),
+      samples: wishes.samples ? this.#sampled() : new Map(),
+      ...(details === undefined ? {} : { details }),
     };
+  }
+
+  #sampled(): ReadonlyMap<string, Float32Array> {
+    return new Map(
+      this.#step.samples.map(({ name, output }) => [
+        name,
+        this.#samples[output]?.data as Float32Array,
+      ]),
+    );
+  }
+
+  /** Of the step just run: the state it read is still in the other set of buffers. */
+  #detailNumbers(): StepDetailNumbers | undefined {
+    const { details } = this.#step;
+    if (details === undefined) return undefined;
+    const measured = {
+      details,
+      numbers: this.#details[details.output]?.data as Float32Array,
+      before: this.#other.arrays,
+      after: this.#current.arrays,
+      samples: this.#sampled(),
+    };
+    return detailNumbers(measured, details.named);
   }
 
   /** Parameters, running statistics and optimizer state as of now; overwritten two steps later. */

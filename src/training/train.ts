@@ -158,12 +158,20 @@ export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOpt
     config,
     inputShape: [plan.batchSize, ...plan.dataset.sampleShape],
     parameters: plan.parameters.map((parameter) => parameter.name),
+    ...(config.statistics.detailsEverySteps === 0 ? {} : { weights: weightNames(plan) }),
     penalized: penalizedValues(plan.parameters, decayed),
     decayed: decayedParameters(plan.parameters, decayed),
     noise: new Set(
       plan.parameters.filter(({ role }) => role === "noise").map((parameter) => parameter.name),
     ),
   };
+}
+
+/** Of the layers' weights; behind weight normalization their direction. */
+function weightNames({ parameters }: TrainingPlan): readonly string[] {
+  return parameters
+    .filter(({ role }) => role === "weight" || role === "direction")
+    .map(({ name }) => name);
 }
 
 function evaluationOptions(plan: TrainingPlan, config: TrainingConfig) {

@@ -39,7 +39,7 @@ export function resolveValues(
 }
 
 /** Before ReLUs alone a unit is dead when nothing of it passes, elsewhere when it is zero. */
-function deadWhen(graph: Graph, value: string): DeadWhen {
+export function deadWhen(graph: Graph, value: string): DeadWhen {
   const uses = indexOf(graph).uses(value);
   const rectified = uses.length > 0 && uses.every((use) => use.node.opType === "Relu");
   return rectified ? "not-positive" : "zero";

@@ -55,6 +55,7 @@ export function draftOf(config: TrainingConfig): Draft {
     checkFinite: String(stopping.checkFinite),
     values: statistics.values === "auto" ? "auto" : statistics.values.join(", "),
     everySteps: String(statistics.everySteps),
+    detailsEverySteps: String(statistics.detailsEverySteps),
     bins: String(statistics.bins),
     checkpointEpochs: String(config.checkpoint.everyEpochs),
     checkpointSteps: String(config.checkpoint.everySteps),
@@ -213,6 +214,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     statistics: {
       values: draft.values.trim() === "auto" ? "auto" : values,
       everySteps: Number(draft.everySteps),
+      detailsEverySteps: Number(draft.detailsEverySteps),
       bins: Number(draft.bins),
     },
     checkpoint: {

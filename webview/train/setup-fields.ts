@@ -231,6 +231,13 @@ export const FIELDS = {
     min: 1,
     help: "Steps between two measurements.",
   },
+  detailsEverySteps: {
+    section: "watching",
+    label: "Gradients every",
+    kind: "integer",
+    min: 0,
+    help: "Steps between two measurements of gradient norms and update ratios; 0 is never.",
+  },
   bins: {
     section: "watching",
     label: "Bins",

@@ -61,7 +61,7 @@ export async function measureStep(
   const milliseconds: number[] = [];
   for (let step = 0; step < WARM_UP + options.steps; step++) {
     const start = performance.now();
-    await session.run(batch, config.optimizer.learningRate, false);
+    await session.run(batch, config.optimizer.learningRate, { samples: false, details: false });
     milliseconds.push(performance.now() - start);
   }
   await session.release();

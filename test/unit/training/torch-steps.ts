@@ -15,6 +15,7 @@ import { StepSession } from "../../../src/training/step-session.ts";
 const ROWS = 256;
 const BATCH = 32;
 const STEPS = 12;
+const NOTHING_MORE = { samples: false, details: false };
 
 /** The steps of test/oracles/training_curves.py, from the weights that the model holds. */
 export async function trainSteps(
@@ -48,7 +49,7 @@ export async function trainSteps(
   const losses: number[] = [];
   for (let index = 0; index < steps; index++) {
     fillBatch(batch, dataset, order, (index * size) % ROWS);
-    losses.push((await step.run(batch, config.optimizer.learningRate, false)).loss);
+    losses.push((await step.run(batch, config.optimizer.learningRate, NOTHING_MORE)).loss);
   }
   const state = new Map([...step.state].map(([name, values]) => [name, values.slice()]));
   await step.release();

@@ -23,7 +23,7 @@ test("every option comes back", () => {
       rule: "keras" as const,
       baseline: 0.3,
     },
-    statistics: { values: ["relu1", "relu2"], everySteps: 5, bins: 50 },
+    statistics: { values: ["relu1", "relu2"], everySteps: 5, detailsEverySteps: 20, bins: 50 },
     lossOptions: { labelSmoothing: 0.1, classWeights: [1, 2.5, 3], huberDelta: 2 },
     decayedParameters: "all" as const,
     frozen: { names: ["features.*", "bn1"], updateStatistics: true },

@@ -31,7 +31,7 @@ function updateGraph(
   const model = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const gradients = new Map(NAMES.map((name) => [name, builder.freshName(`${name}.gradient`)]));
   const scalars = addScalars(builder, optimizer);
-  const state = addUpdates(
+  const { state } = addUpdates(
     builder,
     {
       config: { ...DEFAULT_TRAINING_CONFIG, optimizer, gradientClipping },
