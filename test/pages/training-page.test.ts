@@ -210,6 +210,48 @@ describe("the training page", () => {
     expect(await accessibilityViolations(page)).toEqual([]);
   });
 
+  test("draws gradient norms and update ratios, in any theme, and answers the arrow keys", async ({
+    openTraining,
+  }) => {
+    const opened = await openTraining("finished", trainingRun(27, "earlyStopping"));
+    const { page } = opened;
+    const norms = page.getByRole("img", { name: /^Gradient norm over 92 measured steps/ });
+    const ratios = page.getByRole("img", { name: /^Update ratio over .* the usual 10⁻³/ });
+    await ratios.scrollIntoViewIfNeeded();
+    await norms.focus();
+    for (let press = 0; press < 3; press++) await page.keyboard.press("ArrowRight");
+    await settle(page);
+    const spoken = page.locator("normlens-gradients-panel [aria-live]").first();
+    expect(await spoken.textContent()).toMatch(
+      /^Step 21: All together [\d.]+, conv1\.weight [\d.]+/,
+    );
+    for (const theme of THEME_NAMES) {
+      await opened.setTheme(theme);
+      await opened.screenshot(`train-gradients-${theme}`);
+    }
+    expect(opened.complaints).toEqual([]);
+    expect(await accessibilityViolations(page, THEME_NAMES.at(-1))).toEqual([]);
+  });
+
+  test("tells why there are no gradients, and saves those there are", async ({ openTraining }) => {
+    const [start, ...events] = trainingRun(5, "maxEpochs");
+    const opened = await openTraining("finished", [start as TrainingEvent, ...events]);
+    const { page, send, sent } = opened;
+    await page.getByRole("button", { name: "Update ratio: more actions" }).click();
+    await page.getByRole("menuitem", { name: "Save CSV…" }).click();
+    expect((await sent()).at(-1)).toMatchObject({
+      type: "saveFile",
+      suggestedName: "update-ratio.csv",
+    });
+    const { statistics } = DEFAULT_TRAINING_CONFIG;
+    const config = {
+      ...DEFAULT_TRAINING_CONFIG,
+      statistics: { ...statistics, detailsEverySteps: 0 },
+    };
+    await send({ type: "events", events: [{ ...start, config } as TrainingEvent] });
+    expect(await page.getByText("This run does not measure gradients.").count()).toBe(2);
+  });
+
   test("keeps the form over a reload and follows a change of theme", async ({ openTraining }) => {
     const first = await openTraining("idle", []);
     await first.page.getByRole("textbox", { name: "Epochs at most" }).fill("12");

@@ -3,6 +3,7 @@ import { customElement, property } from "lit/decorators.js";
 import type { PassReport } from "../../src/protocol/reports.ts";
 import type { RunReport } from "../../src/protocol/run-report.ts";
 import { activationRidge, watchedValues } from "../charts/activation-ridge.ts";
+import { gradientNorms, updateRatios } from "../charts/detail-curves.ts";
 import { HoverLink } from "../charts/hover-link.ts";
 import "../charts/line-chart.ts";
 import "../charts/ridge-chart.ts";
@@ -90,6 +91,14 @@ export class ReportPage extends LitElement {
                 .hoverLink=${this.#hoverLink}
               ></normlens-line-chart>`
         }
+        ${(run.details.length === 0 ? [] : [gradientNorms(run), updateRatios(run)]).map(
+          (model) =>
+            html`<normlens-line-chart
+              .model=${model}
+              .hoverLink=${this.#hoverLink}
+              .xPerEpoch=${start.stepsPerEpoch}
+            ></normlens-line-chart>`,
+        )}
       </div>
     </section>
     ${watchedValues(run).map((value) => layerSection(run, value))}

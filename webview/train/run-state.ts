@@ -1,7 +1,8 @@
-import { fromJsonNumber } from "../../src/protocol/reports.ts";
+import { fromJsonNumber, type JsonNumber } from "../../src/protocol/reports.ts";
 import type { TrainingEvent } from "../../src/protocol/training.ts";
 
 export type StartEvent = Extract<TrainingEvent, { event: "start" }>;
+export type StepEvent = Extract<TrainingEvent, { event: "step" }>;
 export type EpochEvent = Extract<TrainingEvent, { event: "epoch" }>;
 export type StopEvent = Extract<TrainingEvent, { event: "stop" }>;
 export type DoneEvent = Extract<TrainingEvent, { event: "done" }>;
@@ -19,17 +20,25 @@ export interface PercentilePoint {
   readonly p85: number;
 }
 
+/** Gradients at one step; a ratio is ‖Δw‖/‖w‖. */
+export interface DetailPoint {
+  readonly step: number;
+  readonly gradientNorm: number;
+  readonly weights: ReadonlyMap<string, { readonly norm: number; readonly updateRatio: number }>;
+}
+
 /** Everything a run has told so far. The same events in any batches give the same state. */
 export interface RunState {
   readonly start?: StartEvent;
   readonly steps: readonly StepPoint[];
   readonly percentiles: ReadonlyMap<string, readonly PercentilePoint[]>;
+  readonly details: readonly DetailPoint[];
   readonly epochs: readonly EpochEvent[];
   readonly stop?: StopEvent;
   readonly done?: DoneEvent;
 }
 
-export const NO_RUN: RunState = { steps: [], percentiles: new Map(), epochs: [] };
+export const NO_RUN: RunState = { steps: [], percentiles: new Map(), details: [], epochs: [] };
 
 /** Copies each list once a batch, so a long run costs no more for each step as it grows. */
 export function applyEvents(state: RunState, events: readonly TrainingEvent[]): RunState {
@@ -46,6 +55,9 @@ export function applyEvents(state: RunState, events: readonly TrainingEvent[]): 
           const points = next.percentiles.get(name) ?? [];
           points.push({ step: event.step, p15, p50, p85 });
           next.percentiles.set(name, points);
+        }
+        if (event.gradientNorm !== undefined) {
+          next.details.push(detailPoint(event, event.gradientNorm));
         }
         break;
       case "epoch":
@@ -66,6 +78,7 @@ interface Draft {
   start?: StartEvent;
   steps: StepPoint[];
   percentiles: Map<string, PercentilePoint[]>;
+  details: DetailPoint[];
   epochs: EpochEvent[];
   stop?: StopEvent;
   done?: DoneEvent;
@@ -73,7 +86,22 @@ interface Draft {
 
 function draftOf(state: RunState): Draft {
   const percentiles = new Map([...state.percentiles].map(([name, points]) => [name, [...points]]));
-  return { ...state, steps: [...state.steps], epochs: [...state.epochs], percentiles };
+  const { steps, details, epochs } = state;
+  return {
+    ...state,
+    steps: [...steps],
+    details: [...details],
+    epochs: [...epochs],
+    percentiles,
+  };
+}
+
+function detailPoint({ step, gradients }: StepEvent, gradientNorm: JsonNumber): DetailPoint {
+  const weights = (gradients ?? []).map(
+    ({ name, norm, updateRatio }) =>
+      [name, { norm: fromJsonNumber(norm), updateRatio: fromJsonNumber(updateRatio) }] as const,
+  );
+  return { step, gradientNorm: fromJsonNumber(gradientNorm), weights: new Map(weights) };
 }
 
 /** The best epoch so far: the run's own word where it has spoken. */

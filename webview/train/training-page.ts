@@ -22,6 +22,7 @@ import { checkPassDrafts, type PassDraft, type PassErrors, passDraftsOf } from "
 import type { RunCommand } from "./run-header.ts";
 import "./run-header.ts";
 import type { SectionId } from "./field.ts";
+import "./gradients-panel.ts";
 import { type OutcomeAction, outcomeOf } from "./run-outcome.ts";
 import { applyEvents, NO_RUN, type RunState } from "./run-state.ts";
 import type { FieldChange } from "./setup-field.ts";
@@ -223,6 +224,10 @@ export class TrainingPage extends LitElement {
             .hoverLink=${this.#hoverLink}
             @layer=${(event: CustomEvent<string>) => this.keep({ shiftLayer: event.detail })}
           ></normlens-shift-panel>
+          <normlens-gradients-panel
+            .run=${this.run}
+            .hoverLink=${this.#hoverLink}
+          ></normlens-gradients-panel>
         </section>
       </div>
       <p class="notice" role="status">${this.noticeText}</p>

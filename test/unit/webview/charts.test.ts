@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
+import type { TrainingEvent } from "../../../src/protocol/training.ts";
 import {
   activationRidge,
   unitSentence,
   watchedValues,
 } from "../../../webview/charts/activation-ridge.ts";
 import { decimate } from "../../../webview/charts/decimate.ts";
+import { gradientNorms, updateRatios } from "../../../webview/charts/detail-curves.ts";
 import { accuracyCurves, lossCurves } from "../../../webview/charts/run-curves.ts";
 import { shiftBand } from "../../../webview/charts/shift-band.ts";
 import { smooth } from "../../../webview/charts/smoothing.ts";
@@ -129,4 +131,51 @@ test("tables become CSV and cells", () => {
   const table = { columns: ["a", 'b "c", d'], rows: [[1, "x\ty"]] };
   expect(csv(table)).toBe('a,"b ""c"", d"\r\n1,x\ty\r\n');
   expect(tabSeparated(table)).toBe('a\tb "c", d\n1\tx y');
+});
+
+test("gradients are a line a weight and one for all, at the same steps", () => {
+  const norms = gradientNorms(finished);
+  expect(norms.logarithmic).toBe(true);
+  expect(norms.series.map(({ name }) => name)).toEqual([
+    "All together",
+    "conv1.weight",
+    "conv2.weight",
+    "conv3.weight",
+    "fc.weight",
+  ]);
+  const steps = norms.series.map(({ points }) => points.map(({ x }) => x));
+  // 27 epochs of 34 steps, of which each tenth is measured.
+  expect(steps[0]).toHaveLength(92);
+  expect(new Set(steps.map(String)).size).toBe(1);
+  const [all, ...weights] = norms.series.map(({ points }) => points[5]?.y ?? Number.NaN);
+  expect(all).toBeCloseTo(Math.hypot(...weights), 12);
+  expect(norms.description).toContain("Gradient norm over 92 measured steps: all together from");
+  expect(norms.description).toContain("fc.weight from");
+  expect(gradientNorms(NO_RUN).series).toEqual([]);
+});
+
+test("update ratios have the usual one as a dashed line", () => {
+  const ratios = updateRatios(finished);
+  const guide = ratios.series.at(-1);
+  expect(guide?.dashed).toBe(true);
+  expect(guide?.points).toHaveLength(92);
+  expect(new Set(guide?.points.map(({ y }) => y))).toEqual(new Set([1e-3]));
+  const told = finished.details[3]?.weights.get("fc.weight")?.updateRatio;
+  expect(ratios.series[3]?.points[3]).toEqual({ x: 31, y: told });
+  expect(told).toBeGreaterThan(1e-4);
+  expect(ratios.description).toContain("A dashed line marks the usual 10⁻³.");
+  expect(updateRatios(NO_RUN).series).toEqual([]);
+});
+
+test("ten lines differ in colour or dash, and the longest run in no more points than are drawn", () => {
+  const names = Array.from({ length: 10 }, (_, layer) => `layer${layer}`);
+  const steps = Array.from({ length: 5000 }, (_, index): TrainingEvent => {
+    const gradients = names.map((name) => ({ name, norm: 1, updateRatio: "NaN" as const }));
+    return { event: "step", step: index + 1, epoch: 1, loss: 1, gradientNorm: 3, gradients };
+  });
+  const run = applyEvents(NO_RUN, steps);
+  const { series } = gradientNorms(run);
+  expect(new Set(series.map(({ color, dashed }) => `${color} ${dashed}`)).size).toBe(11);
+  expect(series[0]?.points.length).toBeLessThanOrEqual(600);
+  expect(updateRatios(run).series[0]?.points[0]?.y).toBeNaN();
 });
