@@ -24,7 +24,7 @@ export class QuickInput {
   async choose(text: string, label: string): Promise<void> {
     await until(`"${label}" to choose`, undefined, async () => {
       await this.open(text);
-      if (await succeeds(this.row(label).click({ timeout: 3000 }))) {
+      if (await succeeds(this.row(label).click({ timeout: 1000 }))) {
         return true;
       }
       await this.page.keyboard.press("Escape");
