@@ -1,4 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { cpus, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { ConvGeometry } from "../operators/conv-geometry.ts";
@@ -77,6 +78,20 @@ export function recipeFile(): string {
   };
   const folder = folders[process.platform] ?? process.env.XDG_CACHE_HOME ?? join(home, ".cache");
   return join(folder, "normlens", "convolution-recipes.json");
+}
+
+const RUN_RECIPES = "recipes.json";
+
+/** Keeps what a run began with in its folder, so that it can go on with nothing else. */
+export async function keepRecipes(file: string, runFolder: string): Promise<void> {
+  // There is no file where nothing could be remembered, and nothing to copy in a model without Conv.
+  await copyFile(file, join(runFolder, RUN_RECIPES)).catch(() => undefined);
+}
+
+/** The recipes that a run began with; undefined where its folder has none. */
+export function keptRecipes(runFolder: string): string | undefined {
+  const file = join(runFolder, RUN_RECIPES);
+  return existsSync(file) ? file : undefined;
 }
 
 /** Everything that decides the speed, in a fixed order. */

@@ -31,6 +31,7 @@ import { LOSSES } from "./losses/table.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
+import { keepRecipes, keptRecipes } from "./recipe-memory.ts";
 import { type ResumableRun, refuseChanged } from "./resumable-run.ts";
 import { RunFolder } from "./run-folder.ts";
 import { runNotes } from "./run-notes.ts";
@@ -141,13 +142,17 @@ function checkState({ state }: Checkpoint, step: StepGraph, folder: string | und
 
 /** With timed recipes where they may be remembered; by rules of thumb where not. */
 async function fastestStepGraph(options: TrainOptions, plan: TrainingPlan): Promise<StepGraph> {
-  const { config, runtime, recipeFile, signal } = options;
+  const { config, runtime, resume, signal } = options;
+  const begun = resume === undefined ? undefined : keptRecipes(resume.folder);
+  const recipeFile = begun ?? options.recipeFile;
   const build = (convolutions: ConvRecipes) =>
     buildStepGraph({ ...stepOptions(plan, config), convolutions });
   if (recipeFile === undefined) {
     return build(usualRecipes({ channelBlock: await channelBlock(runtime) }));
   }
-  const timing = { runtime, threads: config.threads, file: recipeFile, signal };
+  // A run goes on as it began: what was not timed then is not timed now.
+  const until = begun === undefined ? signal : AbortSignal.abort();
+  const timing = { runtime, threads: config.threads, file: recipeFile, signal: until };
   return build(await fastestRecipes(timing, build));
 }
 
@@ -221,6 +226,9 @@ async function runInFolder(options: TrainOptions, parts: RunParts): Promise<Trai
     resume === undefined
       ? await RunFolder.create(options.runsFolder, options.modelName, config)
       : await RunFolder.reopen(resume.folder, checkpoint?.metricsBytes ?? 0);
+  if (resume === undefined && options.recipeFile !== undefined) {
+    await keepRecipes(options.recipeFile, folder.path);
+  }
   const tell = (event: TrainingEvent) => {
     folder.append(event);
     options.onEvent(event);

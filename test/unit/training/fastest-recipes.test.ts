@@ -12,6 +12,7 @@ import {
 } from "../../../src/operators/conv-recipes.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
 import { fastestRecipes } from "../../../src/training/fastest-recipes.ts";
+import { keepRecipes, keptRecipes } from "../../../src/training/recipe-memory.ts";
 
 const geometry: ConvGeometry = {
   group: 1,
@@ -83,4 +84,16 @@ test("what was not met while building goes by rules of thumb", async () => {
   const recipes = await recipesFor(undefined);
   const other = { ...geometry, batch: 5 };
   expect(recipes.choose(other)).toEqual(usualChoice(other, recipes.machine));
+});
+
+test("a run keeps the recipes it began with in its folder", async () => {
+  const file = join(folder, "begun.json");
+  const run = await mkdtemp(join(folder, "run-"));
+  await keepRecipes(file, run);
+  expect(keptRecipes(run)).toBeUndefined();
+  const choice = (await recipesFor(file)).choose(geometry);
+  await keepRecipes(file, run);
+  const kept = keptRecipes(run);
+  await rm(file);
+  expect((await recipesFor(kept, AbortSignal.abort())).choose(geometry)).toEqual(choice);
 });
