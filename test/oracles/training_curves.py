@@ -1,6 +1,7 @@
-"""Makes training-curves.json: PyTorch's training of the sample networks, step by step, and digits-cnn-untrained.onnx.
+"""Makes training-curves.json and training-curves-100.json: PyTorch's training of the sample networks, step by step, and
+digits-cnn-untrained.onnx.
 
-Run: python test/oracles/training_curves.py   (versions: see media/samples/generate/exporting.py; about 15 s)
+Run: python test/oracles/training_curves.py   (versions: see media/samples/generate/exporting.py; about 30 s)
 
 Each run starts from the weights and running statistics stored in the .onnx file and takes 12 steps over the first 256
 digits in file order, batch 32, no shuffling: step i (from 0) takes rows 32·(i mod 8) and on. The loss is the mean
@@ -15,6 +16,9 @@ training-curves.json:
   losses             computed in float64; float32Losses shows how far plain float32 PyTorch strays from it
   norm, first        after the last step: the L2 norm and the first 8 values, row-major
   runningStatistics  bn1.running_mean; bn1.running_var (torch: unbiased, N/(N−1)); bn1.running_var_population (ONNX)
+
+training-curves-100.json: runs of 100 steps, {model, optimizer, l2, losses: [100], float32Losses: [100]} each. The L2 penalty
+½·l2·Σw² of every parameter is part of what is differentiated, and not of the losses.
 """
 
 from __future__ import annotations
@@ -41,6 +45,14 @@ OPTIMIZERS = [
     {"name": "SGD", "lr": 0.1},
     {"name": "SGD", "lr": 0.02, "momentum": 0.9},
     {"name": "SGD", "lr": 0.1, "weight_decay": 1e-3},
+    {"name": "Adam", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8},
+    {"name": "AdamW", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.01},
+]
+LONG_STEPS, L2 = 100, 1e-3
+LONG_MODELS = [MLP, UNTRAINED_CNN]
+LONG_OPTIMIZERS = [
+    {"name": "SGD", "lr": 0.05},
+    {"name": "SGD", "lr": 0.01, "momentum": 0.9},
     {"name": "Adam", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8},
     {"name": "AdamW", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.01},
 ]
@@ -74,7 +86,9 @@ def track_population_variance(layer: nn.BatchNorm2d, inputs: tuple[torch.Tensor]
     layer.running_var_population = (1 - layer.momentum) * layer.running_var_population + layer.momentum * variance
 
 
-def train(path: str, optimizer: dict, precision: torch.dtype) -> tuple[list[float], nn.Module]:
+def train(
+    path: str, optimizer: dict, precision: torch.dtype, steps: int = STEPS, l2: float = 0
+) -> tuple[list[float], nn.Module]:
     pixels, labels = load_digits()
     inputs, targets = torch.from_numpy(pixels[:ROWS]).to(precision), torch.from_numpy(labels[:ROWS])
     if path != MLP:
@@ -83,11 +97,12 @@ def train(path: str, optimizer: dict, precision: torch.dtype) -> tuple[list[floa
     arguments = {key: value for key, value in optimizer.items() if key != "name"}
     update = getattr(torch.optim, optimizer["name"])(model.parameters(), **arguments)
     losses = []
-    for step in range(STEPS):
+    for step in range(steps):
         rows = slice(step * BATCH % ROWS, step * BATCH % ROWS + BATCH)
         update.zero_grad()
         loss = nn.functional.cross_entropy(model(inputs[rows]), targets[rows])
-        loss.backward()
+        penalty = l2 / 2 * sum(parameter.square().sum() for parameter in model.parameters())
+        (loss + penalty).backward()
         update.step()
         losses.append(loss.item())
     return losses, model
@@ -117,8 +132,20 @@ def run(path: str, optimizer: dict) -> dict:
     }
 
 
+def long_run(path: str, optimizer: dict) -> dict:
+    losses, float32_losses = (
+        train(path, optimizer, precision, LONG_STEPS, L2)[0] for precision in (torch.float64, torch.float32)
+    )
+    stray = [abs(a - b) / abs(b) for a, b in zip(float32_losses, losses)]
+    print(f"{path} {optimizer['name']}: float32 strays {max(stray[:20]):.1e} in 20 steps, {max(stray):.1e} in {LONG_STEPS}")
+    return {"model": path, "optimizer": optimizer, "l2": L2, "losses": losses, "float32Losses": float32_losses}
+
+
 def main() -> None:
     write_untrained_cnn()
+    runs = [long_run(path, optimizer) for path in LONG_MODELS for optimizer in LONG_OPTIMIZERS]
+    long = {"framework": f"torch {torch.__version__}", "runs": runs}
+    Path(__file__).with_name("training-curves-100.json").write_text(json.dumps(long) + "\n")
     curves = {
         "framework": f"torch {torch.__version__}",
         "precision": "float64",
