@@ -5,6 +5,7 @@ import { print } from "./command.ts";
 
 /** Shows a run to a person: a bar a run on stderr when it is a terminal, a line an epoch otherwise. */
 export class TrainingDisplay {
+  #again = false;
   readonly #bar: cliProgress.SingleBar | undefined;
 
   constructor() {
@@ -34,6 +35,20 @@ export class TrainingDisplay {
         else print(`epoch ${event.epoch}: ${text}`);
         return;
       }
+      case "retrain":
+        this.#again = true;
+        this.#bar?.stop();
+        print(
+          `${event.sentence} Training again on ${event.samples} samples, for the ${event.steps} steps of epoch ${event.bestEpoch}.`,
+        );
+        this.#bar?.start(Math.ceil(event.steps / event.stepsPerEpoch), 0, { text: "" });
+        return;
+      case "retrainEpoch": {
+        const text = trainedText(event);
+        if (this.#bar !== undefined) this.#bar.update(event.epoch, { text });
+        else print(`again, epoch ${event.epoch}: ${text}`);
+        return;
+      }
       case "stop":
         this.#bar?.stop();
         print(event.sentence);
@@ -43,16 +58,24 @@ export class TrainingDisplay {
           const accuracy = accuracyText("accuracy", event.testAccuracy);
           print(`Test loss ${short(event.testLoss)}${accuracy}.`);
         }
-        print(`Best model: ${event.model}; record of the run: ${event.run}`);
+        print(
+          `${this.#again ? "Model" : "Best model"}: ${event.model}; record of the run: ${event.run}`,
+        );
     }
   }
 }
 
-function epochText(event: Extract<TrainingEvent, { event: "epoch" }>): string {
+type EpochEvent = Extract<TrainingEvent, { event: "epoch" }>;
+
+function epochText(event: EpochEvent): string {
   const accuracy = accuracyText("accuracy", event.validationAccuracy);
+  return `${trainedText(event)}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
+}
+
+function trainedText(event: Pick<EpochEvent, "trainLoss" | "klLoss" | "penalty">): string {
   const noise = event.klLoss === undefined ? "" : ` + KL ${short(event.klLoss)}`;
   const penalty = event.penalty === undefined ? "" : ` + penalty ${short(event.penalty)}`;
-  return `train ${short(event.trainLoss)}${noise}${penalty}, validation ${short(event.validationLoss)}${accuracy}${event.best ? " (best)" : ""}`;
+  return `train ${short(event.trainLoss)}${noise}${penalty}`;
 }
 
 function accuracyText(label: string, accuracy: JsonNumber | undefined): string {

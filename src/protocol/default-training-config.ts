@@ -57,6 +57,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
     minDelta: 0,
     startFrom: 1,
     restoreBest: true,
+    retrain: false,
     checkFinite: true,
   },
   batchNorm: { momentum: 0.1, runningVariance: "unbiased" },

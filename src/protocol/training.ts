@@ -154,6 +154,8 @@ export interface EarlyStoppingConfig {
   /** First epoch (1-based) that is checked. */
   readonly startFrom: number;
   readonly restoreBest: boolean;
+  /** Then train again on training and validation samples, for the best epoch's number of steps. */
+  readonly retrain: boolean;
   /** Stop as soon as the metric reaches this. */
   readonly stoppingThreshold?: number;
   /** Stop as soon as the metric is worse than this. */
@@ -188,7 +190,7 @@ export interface MemoryEstimate {
   readonly total: number;
 }
 
-/** What a run tells, in order: start, then step and epoch, then stop and done. One JSON line each. */
+/** What a run tells, in order: start, step and epoch, perhaps retrain and retrainEpoch, stop and done. One JSON line each. */
 export type TrainingEvent =
   | {
       readonly event: "start";
@@ -247,6 +249,34 @@ export type TrainingEvent =
       readonly activations?: readonly ActivationStatistics[];
     }
   | {
+      /** After the last epoch, where config.earlyStopping.retrain asks for it: it begins anew. */
+      readonly event: "retrain";
+      /** Training and validation samples together. */
+      readonly samples: number;
+      /** Those that led to the best epoch; as many are done again. */
+      readonly steps: number;
+      readonly stepsPerEpoch: number;
+      /** How the epochs so far ended. */
+      readonly reason: StopReason;
+      readonly bestEpoch: number;
+      readonly epochs: number;
+      readonly sentence: string;
+    }
+  | {
+      /** A pass over training and validation samples; the last one may be cut short. */
+      readonly event: "retrainEpoch";
+      /** 1-based. */
+      readonly epoch: number;
+      /** Steps done since it began anew. */
+      readonly step: number;
+      readonly trainLoss: JsonNumber;
+      readonly klLoss?: JsonNumber;
+      readonly penalty?: JsonNumber;
+      readonly trainAccuracy?: JsonNumber;
+      readonly learningRate: number;
+      readonly seconds: number;
+    }
+  | {
       readonly event: "stop";
       readonly reason: StopReason;
       readonly bestEpoch: number;
@@ -258,7 +288,7 @@ export type TrainingEvent =
     }
   | {
       readonly event: "done";
-      /** Path of the saved best model. */
+      /** Path of the saved best model, or of the one that was trained again. */
       readonly model: string;
       /** Absent where a cancelled run would have taken long to measure it. */
       readonly testLoss?: JsonNumber;

@@ -6,6 +6,7 @@ import { isJsonNumber } from "../protocol/reports.ts";
 import type { EarlyStoppingState } from "./early-stopping.ts";
 import type { Weights } from "./evaluate.ts";
 import type { MeterSums } from "./loss-meter.ts";
+import type { RetrainPlan } from "./retrain.ts";
 import type { ScheduleState } from "./schedules/schedule.ts";
 
 /** What the last step added to the loss, which its epoch tells. */
@@ -28,6 +29,10 @@ export interface RunProgress {
   readonly lastStep: AddedTerms;
   readonly stopping: EarlyStoppingState;
   readonly schedule: ScheduleState;
+  /** The schedule in each epoch that is over, where config.earlyStopping.retrain will need it. */
+  readonly schedules?: readonly ScheduleState[];
+  /** Where the run trains again; epoch and steps are then counted from there. */
+  readonly retrain?: RetrainPlan;
   /** Histogram edges of the watched values, set at the first epoch. */
   readonly edges: Readonly<Record<string, readonly number[]>>;
   /** Seconds spent on this epoch so far. */

@@ -134,6 +134,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   "earlyStopping.baseline": ANY_NUMBER,
   "earlyStopping.startFrom": whole(1, MOST_STEPS),
   "earlyStopping.restoreBest": YES_NO,
+  "earlyStopping.retrain": YES_NO,
   "earlyStopping.stoppingThreshold": ANY_NUMBER,
   "earlyStopping.divergenceThreshold": ANY_NUMBER,
   "earlyStopping.checkFinite": YES_NO,

@@ -17,7 +17,9 @@ import {
 import type { Evaluation, Evaluator, Weights } from "./evaluate.ts";
 import { LossMeter } from "./loss-meter.ts";
 import type { LossSettings } from "./losses/loss.ts";
+import type { RetrainPlan } from "./retrain.ts";
 import { LearningRate } from "./schedules/learning-rate.ts";
+import type { ScheduleState } from "./schedules/schedule.ts";
 import type { StepSession } from "./step-session.ts";
 import { Turns } from "./turns.ts";
 import { divergenceFactor } from "./variational-divergence.ts";
@@ -36,6 +38,8 @@ export interface LoopOptions {
   readonly weightNames: readonly string[];
   /** The rows of an epoch in the order they are trained on. */
   epochRows(epoch: number): Int32Array;
+  /** Where the samples are trained on again; without validation then. */
+  readonly retrain?: RetrainPlan;
   /** Where to go on; from the beginning where left out. The step session has its state already. */
   readonly from?: Pick<Checkpoint, "progress" | "best">;
   readonly signal: AbortSignal;
@@ -52,6 +56,8 @@ export interface LoopOutcome {
   /** Epochs run; one that was cancelled in its middle does not count. */
   readonly epochs: number;
   readonly stopping: EarlyStoppingState;
+  /** The schedule in each epoch, for training again. */
+  readonly schedules: readonly ScheduleState[];
   /** The step, from 1, whose loss was not finite, where that ended the run. */
   readonly divergedAt?: number;
   /** The weights the run ends with. */
@@ -77,6 +83,9 @@ interface TrainedEpoch extends Evaluation {
 export class TrainingLoop {
   readonly #options: LoopOptions;
   readonly #stepsPerEpoch: number;
+  /** Steps of an epoch as schedules and warm-ups count them. */
+  readonly #stepsPerScheduled: number;
+  readonly #schedules: ScheduleState[];
   readonly #learningRate: LearningRate;
   readonly #turns: Turns;
   readonly #rhythm: CheckpointRhythm;
@@ -96,7 +105,10 @@ export class TrainingLoop {
     const progress = from?.progress;
     this.#options = options;
     this.#stepsPerEpoch = stepsPerEpoch(options.split.train.length, options.batch.size);
-    const updates = Math.ceil((config.maxEpochs * this.#stepsPerEpoch) / config.accumulateBatches);
+    this.#stepsPerScheduled = options.retrain?.stepsPerEpoch ?? this.#stepsPerEpoch;
+    this.#schedules = [...(progress?.schedules ?? [])];
+    const steps = config.maxEpochs * this.#stepsPerScheduled;
+    const updates = Math.ceil(steps / config.accumulateBatches);
     this.#learningRate = new LearningRate(config, updates, progress?.schedule);
     this.#turns = new Turns(signal);
     this.#rhythm = new CheckpointRhythm(config.checkpoint);
@@ -111,8 +123,10 @@ export class TrainingLoop {
   }
 
   async run(): Promise<LoopOutcome> {
-    const { maxEpochs } = this.#options.config;
-    while (this.#epoch <= maxEpochs) {
+    const { config, retrain } = this.#options;
+    const epochs =
+      retrain === undefined ? config.maxEpochs : Math.ceil(retrain.steps / this.#stepsPerEpoch);
+    while (this.#epoch <= epochs) {
       const epoch = this.#epoch;
       const reason = await this.#runEpoch(epoch);
       if (reason === "cancelled") return this.#outcome(reason, epoch - 1);
@@ -120,11 +134,12 @@ export class TrainingLoop {
       this.#begin(epoch + 1);
       if (this.#rhythm.dueAfterEpoch(epoch)) await this.#keepCheckpoint();
     }
-    return this.#outcome("maxEpochs", maxEpochs);
+    return this.#outcome("maxEpochs", epochs);
   }
 
   /** What a checkpoint now would hold; valid until the next step. */
   get checkpoint(): Checkpoint {
+    const { retrain } = this.#options;
     const progress: RunProgress = {
       epoch: this.#epoch,
       stepsInEpoch: this.#stepsInEpoch,
@@ -133,6 +148,8 @@ export class TrainingLoop {
       lastStep: this.#lastStep,
       stopping: this.#stopping,
       schedule: this.#learningRate.state,
+      ...(this.#schedules.length === 0 ? {} : { schedules: [...this.#schedules] }),
+      ...(retrain === undefined ? {} : { retrain }),
       edges: this.#options.watched.edges,
       seconds: (performance.now() - this.#epochStarted) / 1000,
     };
@@ -155,9 +172,18 @@ export class TrainingLoop {
   }
 
   async #runEpoch(epoch: number): Promise<StopReason | undefined> {
-    const { evaluator, dataset, split, step, onEvent } = this.#options;
+    const { evaluator, dataset, split, step, retrain, onEvent } = this.#options;
     const train = await this.#steps(epoch);
     if (train === "cancelled" || train === "diverged") return train;
+    if (retrain !== undefined) {
+      onEvent({
+        event: "retrainEpoch",
+        epoch,
+        step: this.#stepsDone,
+        ...this.#trained(train),
+      });
+      return undefined;
+    }
     const validation = await evaluator.evaluate(dataset, split.validation, step.state, this.#turns);
     if (validation === undefined || (await this.#turns.cancelled())) return "cancelled";
     const activations = await evaluator.activations(dataset, split.validation, step.state);
@@ -167,33 +193,50 @@ export class TrainingLoop {
     onEvent({
       event: "epoch",
       epoch,
-      trainLoss: jsonNumber(train.loss),
-      ...(train.klLoss === undefined ? {} : { klLoss: jsonNumber(train.klLoss) }),
-      ...(train.penalty === undefined ? {} : { penalty: jsonNumber(train.penalty) }),
-      ...accuracy("trainAccuracy", train),
+      ...this.#trained(train),
       validationLoss: jsonNumber(validation.loss),
       ...accuracy("validationAccuracy", validation),
-      learningRate: train.learningRate,
-      seconds: (performance.now() - this.#epochStarted) / 1000,
       best: verdict.best,
       activations: statistics,
     });
     return verdict.stop;
   }
 
+  #trained(train: TrainedEpoch) {
+    return {
+      trainLoss: jsonNumber(train.loss),
+      ...(train.klLoss === undefined ? {} : { klLoss: jsonNumber(train.klLoss) }),
+      ...(train.penalty === undefined ? {} : { penalty: jsonNumber(train.penalty) }),
+      ...accuracy("trainAccuracy", train),
+      learningRate: train.learningRate,
+      seconds: (performance.now() - this.#epochStarted) / 1000,
+    };
+  }
+
+  /** All of an epoch's, but for the last epoch of training again. */
+  #stepsOfEpoch(): number {
+    const { retrain } = this.#options;
+    if (retrain === undefined) return this.#stepsPerEpoch;
+    return Math.min(this.#stepsPerEpoch, retrain.steps - (this.#stepsDone - this.#stepsInEpoch));
+  }
+
   async #steps(epoch: number): Promise<TrainedEpoch | "cancelled" | "diverged"> {
-    const { config, dataset, batch, step, onEvent } = this.#options;
+    const { config, dataset, batch, step, retrain, onEvent } = this.#options;
     const rows = this.#options.epochRows(epoch);
-    const factor = divergenceFactor(config.variationalDropout, epoch, rows.length);
+    const stepsOfEpoch = this.#stepsOfEpoch();
     const noise = seededRandom(config.seed, `label noise ${epoch}`);
     const noisy = withLabelNoise(dataset, rows, config.labelNoise, noise);
-    while (this.#stepsInEpoch < this.#stepsPerEpoch) {
+    const factorAt = (step: number) =>
+      divergenceFactor(config.variationalDropout, this.#scheduledEpoch(step) + 1, rows.length);
+    while (this.#stepsInEpoch < stepsOfEpoch) {
       if (await this.#waitOrCancelled()) return "cancelled";
       const filled = fillBatch(batch, noisy, rows, this.#stepsInEpoch * batch.size);
+      const told = retrain === undefined;
       const wishes = {
-        samples: this.#stepsDone % config.statistics.everySteps === 0,
-        details: detailsDue(this.#stepsDone, config),
+        samples: told && this.#stepsDone % config.statistics.everySteps === 0,
+        details: told && detailsDue(this.#stepsDone, config),
       };
+      const factor = factorAt(this.#stepsDone);
       const result = await step.run(batch, this.#rateAt(this.#stepsDone), wishes, factor);
       this.#lastStep = addedTerms(result);
       this.#stepsDone++;
@@ -202,14 +245,16 @@ export class TrainingLoop {
       const taken = [...result.samples]
         .map(([name, values]) => [name, percentiles(values)] as const)
         .filter(([, values]) => values.every(Number.isFinite));
-      onEvent({
-        event: "step",
-        step: this.#stepsDone,
-        epoch,
-        loss: jsonNumber(result.loss),
-        ...(taken.length > 0 ? { percentiles: Object.fromEntries(taken) } : {}),
-        ...result.details,
-      });
+      if (told) {
+        onEvent({
+          event: "step",
+          step: this.#stepsDone,
+          epoch,
+          loss: jsonNumber(result.loss),
+          ...(taken.length > 0 ? { percentiles: Object.fromEntries(taken) } : {}),
+          ...result.details,
+        });
+      }
       if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) {
         this.#divergedAt = this.#stepsDone;
         return "diverged";
@@ -217,7 +262,8 @@ export class TrainingLoop {
       if (this.#rhythm.dueAfterStep(this.#stepsDone)) await this.#keepCheckpoint();
     }
     const { divergence, penalty } = this.#lastStep;
-    const kl = divergence === undefined ? {} : { klLoss: factor * divergence };
+    const kl =
+      divergence === undefined ? {} : { klLoss: factorAt(this.#stepsDone - 1) * divergence };
     const weights = penalty === undefined ? {} : { penalty };
     const learningRate = this.#rateAt(this.#stepsDone - 1);
     return { ...this.#meter.result(), ...kl, ...weights, learningRate };
@@ -225,8 +271,15 @@ export class TrainingLoop {
 
   /** The learning rate of a step. @param step steps before it. */
   #rateAt(step: number): number {
-    const update = Math.floor(step / this.#options.config.accumulateBatches);
-    return this.#learningRate.at(this.#epoch - 1, update);
+    const { config, retrain } = this.#options;
+    const update = Math.floor(step / config.accumulateBatches);
+    const epoch = this.#scheduledEpoch(step);
+    return this.#learningRate.at(epoch, update, retrain?.schedules[epoch]);
+  }
+
+  /** Epochs that are over for schedules and warm-ups. @param step steps before it. */
+  #scheduledEpoch(step: number): number {
+    return Math.floor(step / this.#stepsPerScheduled);
   }
 
   /** Lets a pause pass and messages in. */
@@ -244,6 +297,7 @@ export class TrainingLoop {
     const metric = byAccuracy ? (validation.accuracy ?? Number.NaN) : validation.loss;
     const verdict = checkEpoch(this.#stopping, earlyStopping, epoch, metric);
     this.#stopping = verdict.state;
+    if (earlyStopping.retrain) this.#schedules.push(this.#learningRate.state);
     this.#learningRate.measured(metric);
     return verdict;
   }
@@ -263,17 +317,22 @@ export class TrainingLoop {
   /**
    * The best weights, or the last ones where that was asked for. After divergence the last ones are
    * worthless, so the best are taken in any case; where no epoch was ever validated, the best are
-   * the first ones, and a cancelled run is better served by what it has learned.
+   * the first ones, and a cancelled run is better served by what it has learned. Training again ends
+   * with its last ones, and where it is cut short those of the first training are better.
    */
   #outcome(reason: StopReason, epochs: number): LoopOutcome {
     const stopping = this.#stopping;
     const validated = stopping.bestEpoch > 0;
-    const { restoreBest } = this.#options.config.earlyStopping;
-    const best = reason === "diverged" || (restoreBest && validated);
+    const { restoreBest, retrain } = this.#options.config.earlyStopping;
+    const again = this.#options.retrain !== undefined;
+    const best = again
+      ? reason !== "maxEpochs"
+      : reason === "diverged" || ((restoreBest || retrain) && validated);
     return {
       reason,
       epochs,
       stopping,
+      schedules: this.#schedules,
       ...(this.#divergedAt === undefined ? {} : { divergedAt: this.#divergedAt }),
       weights: best ? this.#best : this.#snapshot(),
     };

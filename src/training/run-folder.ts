@@ -13,6 +13,7 @@ export const RUN_FILES = {
   config: "config.json",
   metrics: "metrics.jsonl",
   best: "best.onnx",
+  retrained: "retrained.onnx",
   checkpoint: "checkpoint.bin",
   /** The one before, in case the newest cannot be read. */
   previousCheckpoint: "checkpoint-previous.bin",
@@ -25,6 +26,8 @@ export const RUN_FILES = {
  */
 export class RunFolder {
   readonly bestModel: string;
+  /** The model that was trained again; the best of the first training stays beside it. */
+  readonly retrainedModel: string;
   readonly #lock: RunLock;
   #metrics: number | undefined;
   #metricsBytes: number;
@@ -35,6 +38,7 @@ export class RunFolder {
     metricsBytes: number,
   ) {
     this.bestModel = join(path, RUN_FILES.best);
+    this.retrainedModel = join(path, RUN_FILES.retrained);
     this.#lock = lock;
     this.#metrics = openSync(join(path, RUN_FILES.metrics), "a");
     this.#metricsBytes = metricsBytes;

@@ -212,6 +212,12 @@ export class StepSession {
     return detailNumbers(measured, details.named);
   }
 
+  /** Begins anew. @param initial as for `create`. */
+  restart(initial: ReadonlyMap<string, Float32Array>): void {
+    this.#current = stateSet(this.#step.state, initial);
+    this.#stepsDone = 0;
+  }
+
   /** Parameters, running statistics and optimizer state as of now; overwritten two steps later. */
   get state(): ReadonlyMap<string, Float32Array> {
     return this.#current.arrays;

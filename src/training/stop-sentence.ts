@@ -5,6 +5,7 @@ import type {
   TrainingEvent,
 } from "../protocol/training.ts";
 import type { EarlyStoppingState } from "./early-stopping.ts";
+import type { RetrainPlan } from "./retrain.ts";
 
 const MONITORS = { validationLoss: "validation loss", validationAccuracy: "validation accuracy" };
 
@@ -21,12 +22,13 @@ export function stopSentence(
   return `${why(reason, epochs, state, config, divergence)} ${weights(reason, state, config)}`;
 }
 
-function why(
+/** Why training ended. */
+export function why(
   reason: StopReason,
   epochs: number,
   state: EarlyStoppingState,
   config: EarlyStoppingConfig,
-  divergence: Divergence,
+  divergence?: Divergence,
 ): string {
   const monitor = MONITORS[config.monitor];
   switch (reason) {
@@ -46,6 +48,24 @@ function why(
     case "cancelled":
       return `Cancelled after ${counted(epochs)}.`;
   }
+}
+
+/** The same for a run that trained again. @param steps it has done of those planned. */
+export function retrainSentence(
+  reason: StopReason,
+  steps: number,
+  plan: RetrainPlan,
+  divergence: Divergence,
+): string {
+  const { bestEpoch, sentence } = plan;
+  const kept = `The best weights of the first training (epoch ${bestEpoch}) are kept.`;
+  if (reason === "cancelled") {
+    return `Cancelled after ${steps} of ${plan.steps} steps of training again. ${kept}`;
+  }
+  if (reason === "diverged") {
+    return `Training again diverged at step ${divergence?.step ?? steps}. ${firstBad(divergence?.first)} ${kept}`;
+  }
+  return `${sentence} Trained again from the start, on the validation samples too, for the ${plan.steps} steps of the best epoch (${bestEpoch}).`;
 }
 
 function firstBad(first: BadValue | undefined): string {

@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { allocateBatch, epochOrder } from "../data/batches.ts";
+import { allocateBatch } from "../data/batches.ts";
 import { openDataset } from "../data/open-dataset.ts";
-import { type Random, seededRandom } from "../data/random.ts";
 import { saveModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -26,19 +25,21 @@ import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
 import { fastestRecipes } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
-import { stepsPerEpoch, TrainingLoop } from "./loop.ts";
+import { stepsPerEpoch } from "./loop.ts";
 import { LOSSES } from "./losses/table.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
 import { keepRecipes, keptRecipes } from "./recipe-memory.ts";
 import { type ResumableRun, refuseChanged } from "./resumable-run.ts";
+import type { RetrainPlan } from "./retrain.ts";
 import { RunFolder } from "./run-folder.ts";
 import { runNotes } from "./run-notes.ts";
 import { buildStepGraph, type StepGraph, type StepOptions } from "./step-graph.ts";
 import { StepSession } from "./step-session.ts";
-import { stopSentence } from "./stop-sentence.ts";
+import { retrainSentence, stopSentence } from "./stop-sentence.ts";
 import { trainedModel } from "./trained-model.ts";
+import { runTrainings } from "./trainings.ts";
 import type { Turns } from "./turns.ts";
 import { WatchedValues } from "./watched-values.ts";
 
@@ -236,9 +237,8 @@ async function runInFolder(options: TrainOptions, parts: RunParts): Promise<Trai
   try {
     if (checkpoint === undefined) tell(startEvent(options, parts, folder.path));
     for (const event of resume?.events ?? []) options.onEvent(event);
-    const { epochRows } = new EpochOrders(split.train, config.seed);
-    let saved = Number.NEGATIVE_INFINITY;
-    const loop = new TrainingLoop({
+    let lastSaved = Number.NEGATIVE_INFINITY;
+    const trainings = await runTrainings({
       config,
       lossSettings: plan.lossSettings,
       dataset,
@@ -248,43 +248,54 @@ async function runInFolder(options: TrainOptions, parts: RunParts): Promise<Trai
       weightNames: [...initial.keys()],
       batch: allocateBatch(dataset, plan.batchSize),
       watched: new WatchedValues(graph, config.statistics.bins, checkpoint?.progress.edges),
-      epochRows,
-      ...(checkpoint === undefined
-        ? {}
-        : { from: { progress: checkpoint.progress, best: checkpoint.best ?? initial } }),
+      initial,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
       signal,
       isPaused: options.isPaused,
       onEvent: tell,
       onBest: async (weights) => {
-        if (performance.now() - saved < SAVING_INTERVAL) return;
+        if (performance.now() - lastSaved < SAVING_INTERVAL) return;
         await unlessCancelled(signal, folder.saveBest(trainedModel(graph, weights), signal));
-        saved = performance.now();
+        lastSaved = performance.now();
       },
       onCheckpoint: (state) =>
         unlessCancelled(signal, folder.saveCheckpoint(state, folder.metricsBytes, signal)),
+      onRetrain: async (again, best) => {
+        await folder.saveBest(trainedModel(graph, best));
+        tell(retrainEvent(again, plan));
+      },
     });
-    const { reason, epochs, stopping, divergedAt, weights } = await loop.run();
+    const { outcome, again } = trainings;
+    const { stopping, divergedAt, weights } = outcome;
     const told = folder.metricsBytes;
     const divergence =
       divergedAt === undefined ? undefined : await diverged(options.runtime, step, divergedAt);
     const { bestEpoch } = stopping;
-    const sentence = stopSentence(reason, epochs, stopping, config.earlyStopping, divergence);
+    const retrained = again !== undefined && outcome.reason === "maxEpochs";
+    const reason = retrained ? again.reason : outcome.reason;
+    const epochs = again?.epochs ?? outcome.epochs;
+    const steps = trainings.checkpoint.progress.stepsDone;
+    const sentence =
+      again === undefined
+        ? stopSentence(reason, epochs, stopping, config.earlyStopping, divergence)
+        : retrainSentence(outcome.reason, steps, again, divergence);
     const more = divergence === undefined ? {} : { divergence };
     tell({ event: "stop", reason, bestEpoch, epochs, ...more, sentence });
     const model = trainedModel(graph, weights);
-    await folder.saveBest(model);
+    const saved = retrained ? folder.retrainedModel : folder.bestModel;
+    await saveModel(model, saved);
     if (options.output !== undefined) await saveModel(model, options.output);
-    if (reason === "cancelled") await folder.saveCheckpoint(loop.checkpoint, told);
+    if (reason === "cancelled") await folder.saveCheckpoint(trainings.checkpoint, told);
     const test = await evaluator.evaluate(dataset, split.test, weights, testTurns(reason));
     tell({
       event: "done",
-      model: options.output ?? folder.bestModel,
+      model: options.output ?? saved,
       ...(test === undefined ? {} : { testLoss: jsonNumber(test.loss) }),
       ...(test?.accuracy === undefined ? {} : { testAccuracy: jsonNumber(test.accuracy) }),
       run: folder.path,
     });
     if (reason !== "cancelled") await folder.removeCheckpoints();
-    return { run: folder.path, bestModel: folder.bestModel };
+    return { run: folder.path, bestModel: saved };
   } finally {
     await folder.close();
   }
@@ -297,22 +308,18 @@ async function diverged(runtime: Runtime, session: StepSession, step: number) {
   return { step: first.kind === "update" ? Math.max(1, step - 1) : step, first };
 }
 
-/** The order of an epoch follows from those before, so the skipped ones are drawn as well. */
-class EpochOrders {
-  readonly #order: Random;
-  #drawn = 0;
-
-  constructor(
-    readonly rows: Int32Array,
-    seed: number,
-  ) {
-    this.#order = seededRandom(seed, "batches");
-  }
-
-  epochRows = (epoch: number): Int32Array => {
-    for (; this.#drawn < epoch - 1; this.#drawn++) epochOrder(this.rows, this.#order);
-    this.#drawn++;
-    return epochOrder(this.rows, this.#order);
+function retrainEvent(again: RetrainPlan, { split, batchSize }: TrainingPlan): TrainingEvent {
+  const { steps, reason, bestEpoch, epochs, sentence } = again;
+  const samples = split.train.length + split.validation.length;
+  return {
+    event: "retrain",
+    samples,
+    steps,
+    stepsPerEpoch: stepsPerEpoch(samples, batchSize),
+    reason,
+    bestEpoch,
+    epochs,
+    sentence,
   };
 }
 

@@ -52,6 +52,7 @@ export function draftOf(config: TrainingConfig): Draft {
     stoppingThreshold: optional(stopping.stoppingThreshold),
     divergenceThreshold: optional(stopping.divergenceThreshold),
     restoreBest: String(stopping.restoreBest),
+    retrain: String(stopping.retrain),
     checkFinite: String(stopping.checkFinite),
     values: statistics.values === "auto" ? "auto" : statistics.values.join(", "),
     everySteps: String(statistics.everySteps),
@@ -201,6 +202,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       ...ruleOptional("stoppingThreshold", draft.stoppingThreshold),
       ...ruleOptional("divergenceThreshold", draft.divergenceThreshold),
       restoreBest: draft.restoreBest === "true",
+      retrain: draft.retrain === "true",
       checkFinite: draft.checkFinite === "true",
     },
     batchNorm: {

@@ -84,13 +84,16 @@ export class RunHeader extends LitElement {
   }
 
   private progress(): string {
-    const { start, epochs } = this.run;
+    const { start, epochs, retrain, retrainEpochs } = this.run;
     if (start === undefined) return "";
     const each = secondsPerEpoch(this.run);
-    const rate = epochs.at(-1)?.learningRate;
+    const rate = (retrainEpochs.at(-1) ?? epochs.at(-1))?.learningRate;
     const left = this.status === "running" ? secondsLeft(this.run) : undefined;
     return [
       `epoch ${count(epochs.length)}/${count(start.config.maxEpochs)}`,
+      retrain === undefined
+        ? ""
+        : `again ${count(retrainEpochs.at(-1)?.step ?? 0)}/${count(retrain.steps)} steps`,
       rate === undefined ? "" : `learning rate ${Number(rate.toPrecision(3))}`,
       each === undefined ? "" : `${duration(each)} per epoch`,
       left === undefined ? "" : `at most ${duration(left)} left`,

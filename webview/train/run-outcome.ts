@@ -1,6 +1,11 @@
 import type { RunStatus } from "../../src/protocol/training-page.ts";
 import { count, counted, decimal, percent } from "../elements/format.ts";
-import { bestEpoch, type RunState } from "./run-state.ts";
+import {
+  bestEpoch,
+  type RetrainEpochEvent,
+  type RetrainEvent,
+  type RunState,
+} from "./run-state.ts";
 
 /** One plain sentence about where the run stands, and what can be done next. */
 
@@ -94,11 +99,18 @@ function testSentence({ done }: RunState): string {
     : ` Test loss ${decimal(done.testLoss, 3)}, test accuracy ${percent(Number(accuracy))}.`;
 }
 
+function retrainProgress(retrain: RetrainEvent, last: RetrainEpochEvent | undefined): string {
+  const done = `${count(last?.step ?? 0)} of ${count(retrain.steps)} steps`;
+  const loss = last === undefined ? "" : ` Training loss ${decimal(last.trainLoss, 3)}.`;
+  return `Training again on ${count(retrain.samples)} samples, validation’s among them: ${done}, as many as led to epoch ${retrain.bestEpoch}.${loss}`;
+}
+
 function progress(run: RunState): string {
   const { start } = run;
   const last = run.epochs.at(-1);
   const step = run.steps.at(-1);
   if (start === undefined) return "Building the training graph…";
+  if (run.retrain !== undefined) return retrainProgress(run.retrain, run.retrainEpochs.at(-1));
   const inEpoch = step === undefined ? 0 : ((step.step - 1) % start.stepsPerEpoch) + 1;
   const here = `Epoch ${count((last?.epoch ?? 0) + 1)}, step ${inEpoch} of ${start.stepsPerEpoch}`;
   if (last === undefined) return `${here}. The curves start after the first epoch.`;

@@ -4,6 +4,8 @@ import type { TrainingEvent } from "../../src/protocol/training.ts";
 export type StartEvent = Extract<TrainingEvent, { event: "start" }>;
 export type StepEvent = Extract<TrainingEvent, { event: "step" }>;
 export type EpochEvent = Extract<TrainingEvent, { event: "epoch" }>;
+export type RetrainEvent = Extract<TrainingEvent, { event: "retrain" }>;
+export type RetrainEpochEvent = Extract<TrainingEvent, { event: "retrainEpoch" }>;
 export type StopEvent = Extract<TrainingEvent, { event: "stop" }>;
 export type DoneEvent = Extract<TrainingEvent, { event: "done" }>;
 
@@ -34,11 +36,20 @@ export interface RunState {
   readonly percentiles: ReadonlyMap<string, readonly PercentilePoint[]>;
   readonly details: readonly DetailPoint[];
   readonly epochs: readonly EpochEvent[];
+  /** Where it trains again, with the validation samples. */
+  readonly retrain?: RetrainEvent;
+  readonly retrainEpochs: readonly RetrainEpochEvent[];
   readonly stop?: StopEvent;
   readonly done?: DoneEvent;
 }
 
-export const NO_RUN: RunState = { steps: [], percentiles: new Map(), details: [], epochs: [] };
+export const NO_RUN: RunState = {
+  steps: [],
+  percentiles: new Map(),
+  details: [],
+  epochs: [],
+  retrainEpochs: [],
+};
 
 /** Copies each list once a batch, so a long run costs no more for each step as it grows. */
 export function applyEvents(state: RunState, events: readonly TrainingEvent[]): RunState {
@@ -63,6 +74,12 @@ export function applyEvents(state: RunState, events: readonly TrainingEvent[]): 
       case "epoch":
         next.epochs.push(event);
         break;
+      case "retrain":
+        next.retrain = event;
+        break;
+      case "retrainEpoch":
+        next.retrainEpochs.push(event);
+        break;
       case "stop":
         next.stop = event;
         break;
@@ -80,18 +97,21 @@ interface Draft {
   percentiles: Map<string, PercentilePoint[]>;
   details: DetailPoint[];
   epochs: EpochEvent[];
+  retrain?: RetrainEvent;
+  retrainEpochs: RetrainEpochEvent[];
   stop?: StopEvent;
   done?: DoneEvent;
 }
 
 function draftOf(state: RunState): Draft {
   const percentiles = new Map([...state.percentiles].map(([name, points]) => [name, [...points]]));
-  const { steps, details, epochs } = state;
+  const { steps, details, epochs, retrainEpochs } = state;
   return {
     ...state,
     steps: [...steps],
     details: [...details],
     epochs: [...epochs],
+    retrainEpochs: [...retrainEpochs],
     percentiles,
   };
 }
@@ -120,5 +140,8 @@ export function secondsPerEpoch(state: RunState): number | undefined {
 export function secondsLeft(state: RunState): number | undefined {
   const each = secondsPerEpoch(state);
   if (each === undefined || state.start === undefined || state.stop !== undefined) return undefined;
-  return each * Math.max(0, state.start.config.maxEpochs - state.epochs.length);
+  const { retrain, retrainEpochs, start, epochs } = state;
+  if (retrain === undefined) return each * Math.max(0, start.config.maxEpochs - epochs.length);
+  const steps = retrain.steps - (retrainEpochs.at(-1)?.step ?? 0);
+  return (each * steps) / start.stepsPerEpoch;
 }

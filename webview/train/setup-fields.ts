@@ -211,6 +211,13 @@ export const FIELDS = {
     shown: stopping,
     help: "Ends with the best epoch’s weights, not the last’s.",
   },
+  retrain: {
+    section: "earlyStopping",
+    label: "Train again with validation",
+    kind: "box",
+    shown: stopping,
+    help: "From the start, on training and validation samples, for the best epoch’s number of steps.",
+  },
   checkFinite: {
     section: "earlyStopping",
     label: "Stop at NaN or infinity",

@@ -3,10 +3,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingEvent } from "../../protocol/training.ts";
 
-/** The best model of a run folder, if the run got as far as one. */
+/** The model that a run folder ends with, if the run got as far as one. */
 export function bestModelOf(run: string): string | undefined {
-  const path = join(run, "best.onnx");
-  return existsSync(path) ? path : undefined;
+  return ["retrained.onnx", "best.onnx"]
+    .map((name) => join(run, name))
+    .find((path) => existsSync(path));
 }
 
 /** Everything a run has told, read back from its folder; a line cut off by a crash is left out. */

@@ -63,8 +63,9 @@ export class RunResults {
     if (!(await requireTrust(vscode.l10n.t("Changing a model")))) return undefined;
     const document = await this.#documents.obtain(run.model);
     const stop = run.events.find((event) => event.event === "stop");
+    const again = run.events.some((event) => event.event === "retrain");
     const label =
-      stop === undefined
+      stop === undefined || again
         ? vscode.l10n.t("Use trained weights")
         : vscode.l10n.t("Use trained weights of epoch {0}", stop.bestEpoch);
     const changed = passesOf(run).length > 0;

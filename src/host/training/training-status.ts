@@ -30,6 +30,9 @@ export class TrainingStatus {
       if (event.event === "epoch") {
         this.#tell(run, vscode.l10n.t("epoch {0}", event.epoch));
       }
+      if (event.event === "retrainEpoch") {
+        this.#tell(run, vscode.l10n.t("again, epoch {0}", event.epoch));
+      }
     });
   }
 

@@ -28,11 +28,12 @@ export class LearningRate {
   /**
    * @param epoch epochs that are over.
    * @param update updates that are done.
+   * @param state that of another moment in place of the present one.
    */
-  at(epoch: number, update: number): number {
+  at(epoch: number, update: number, state = this.#state): number {
     const { schedule, maxEpochs } = this.#config;
     const clock = { epoch, update, updates: this.#updates, maxEpochs };
-    const rate = SCHEDULES[schedule.kind].rate(schedule, this.#state.base, clock);
+    const rate = SCHEDULES[schedule.kind].rate(schedule, state.base, clock);
     return rate * warmUpFactor(schedule, clock);
   }
 

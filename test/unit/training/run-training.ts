@@ -52,7 +52,7 @@ export function pick<Kind extends TrainingEvent["event"]>(
 /** What must repeat: everything but times and paths. */
 export function repeatable(events: readonly TrainingEvent[]): unknown[] {
   return events.map((event) => {
-    if (event.event === "epoch") return { ...event, seconds: 0 };
+    if (event.event === "epoch" || event.event === "retrainEpoch") return { ...event, seconds: 0 };
     if (event.event === "done") return { ...event, model: "", run: "" };
     return event.event === "start" ? { ...event, run: "", config: "" } : event;
   });
