@@ -13,6 +13,7 @@ import { channelBlock } from "./conv-machine.ts";
 import { buildGradientGraph } from "./gradient-graph.ts";
 import type { LossKind } from "./losses/table.ts";
 import { initialValues } from "./parameters.ts";
+import { separateParameters } from "./separate-parameters.ts";
 import { trainingSession } from "./step-session.ts";
 
 export interface ModelGradientsOptions {
@@ -45,12 +46,14 @@ export interface ParameterGradient {
 
 /**
  * The gradient of the loss for what training would change, with the weights that the model holds,
- * computed as a training step computes it.
+ * computed as a training step computes it. Parameters that the file stores together because they were
+ * equal have a gradient each.
  *
  * @throws InputError where model, data and loss do not fit together, as training would.
  */
 export async function modelGradients(options: ModelGradientsOptions): Promise<ModelGradients> {
-  const { graph, dataset, mode, runtime, threads, signal } = options;
+  const { dataset, mode, runtime, threads, signal } = options;
+  const graph = separateParameters(options.graph);
   const config: TrainingConfig = {
     ...DEFAULT_TRAINING_CONFIG,
     loss: options.loss,
