@@ -143,7 +143,8 @@ describe("a run that was killed while it trained again", () => {
     labelNoise: 0.05,
     schedule: { kind: "plateau", patience: 1, factor: 0.7, warmUpEpochs: 2 },
     earlyStopping: { retrain: true, patience: 8 },
-    checkpoint: { everyEpochs: 1, everySteps: 13, leastSeconds: 0 },
+    statistics: { values: [], everySteps: 1000, detailsEverySteps: 0 },
+    checkpoint: { everyEpochs: 1, everySteps: 0, leastSeconds: 0 },
     threads: 1,
   };
 

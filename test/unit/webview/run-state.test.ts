@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { outcomeOf } from "../../../webview/train/run-outcome.ts";
 import {
   applyEvents,
   bestEpoch,
@@ -33,6 +34,41 @@ test("earlier states stay as they were", () => {
   expect(early).toEqual(copy);
   expect(NO_RUN.steps).toEqual([]);
   expect(NO_RUN.percentiles.size).toBe(0);
+});
+
+test("a run that trains again tells how far it is, by steps", () => {
+  const first = trainingRun(6);
+  const { stepsPerEpoch = 0 } = first.find((event) => event.event === "start") ?? {};
+  const steps = 4 * stepsPerEpoch;
+  const retrain = {
+    event: "retrain" as const,
+    samples: 1438,
+    steps,
+    stepsPerEpoch: 2 * stepsPerEpoch,
+    reason: "earlyStopping" as const,
+    bestEpoch: 4,
+    epochs: 6,
+    sentence: "Stopped early.",
+  };
+  const epoch = {
+    event: "retrainEpoch" as const,
+    epoch: 1,
+    step: steps / 2,
+    trainLoss: 0.25,
+    learningRate: 0.001,
+    seconds: 1,
+  };
+  const running = applyEvents(NO_RUN, [
+    ...first.filter(({ event }) => event !== "stop" && event !== "done"),
+    retrain,
+    epoch,
+  ]);
+  expect(outcomeOf("running", running, "a.onnx", undefined).sentence).toBe(
+    `Training again on 1,438 samples, validation’s among them: ${steps / 2} of ${steps} steps, as many as led to epoch 4. Training loss 0.25.`,
+  );
+  // Half of four epochs of the first training is left.
+  expect(secondsLeft(running)).toBeCloseTo(2 * (secondsPerEpoch(running) ?? 0));
+  expect(running.epochs).toHaveLength(6);
 });
 
 test("a new start forgets the run before", () => {
