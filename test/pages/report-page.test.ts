@@ -73,6 +73,9 @@ describe("the report", () => {
       await page.getByText("53 applied, 1 left").waitFor();
       await page.getByText('"batchSize"').waitFor();
       expect(await page.getByRole("img", { name: /^Loss over 27 epochs/ }).count()).toBe(1);
+      for (const name of [/^Gradient norm over 92 measured/, /^Update ratio over 92 measured/]) {
+        expect(await page.getByRole("img", { name }).count()).toBe(1);
+      }
       expect(requests.length).toBeGreaterThan(0);
       expect(elsewhere(requests)).toEqual([]);
       expect(complaints).toEqual([]);
