@@ -1,6 +1,6 @@
 import { openDataset } from "../data/open-dataset.ts";
 import { encodeNpz } from "../data/write-npz.ts";
-import { newFile } from "../formats/onnx/new-file.ts";
+import { writeWhole } from "../formats/onnx/new-file.ts";
 import { asInputError } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -45,7 +45,9 @@ export async function writeGradients(
     threads: 0,
     signal,
   });
-  await writeFile(output, encodeNpz(result.gradients));
+  await writeWhole(output, encodeNpz(result.gradients)).catch((error: unknown) => {
+    throw asInputError(error, output);
+  });
   return {
     loss: jsonNumber(result.loss),
     gradients: result.gradients.map(({ name, shape, values }) => ({
@@ -64,21 +66,6 @@ function choice<Value>(
   const value = Object.hasOwn(values, key) ? values[key] : undefined;
   if (value !== undefined) return value;
   throw new InputError(`${option} ${key}: one of ${Object.keys(values).join(", ")} is needed`);
-}
-
-async function writeFile(target: string, bytes: Uint8Array): Promise<void> {
-  try {
-    const file = await newFile(target, async (handle) => {
-      await handle.writeFile(bytes);
-    });
-    try {
-      await file.publish();
-    } finally {
-      await file.discard();
-    }
-  } catch (error) {
-    throw asInputError(error, target);
-  }
 }
 
 /** √(Σ v²) in float64. */

@@ -63,6 +63,22 @@ function named<Recipe extends { readonly name: string }>(
   return found;
 }
 
+/** Whether something read from a file is a choice, and each of its recipes computes this convolution. */
+export function isChoiceFor(
+  value: unknown,
+  geometry: ConvGeometry,
+  machine: ConvMachine,
+): value is ConvChoice {
+  const choice = new Map(typeof value === "object" && value !== null ? Object.entries(value) : []);
+  const computes = (recipes: readonly (ConvForwardRecipe | ConvGradientRecipe)[], kind: string) =>
+    recipes.some(({ name, applies }) => name === choice.get(kind) && applies(geometry, machine));
+  return (
+    computes(FORWARD_RECIPES, "forward") &&
+    computes(INPUT_GRADIENT_RECIPES, "inputGradient") &&
+    computes(WEIGHT_GRADIENT_RECIPES, "weightGradient")
+  );
+}
+
 /** Rules of thumb, for where nothing has been timed; the same on every run. */
 export function usualRecipes(machine: ConvMachine): ConvRecipes {
   return { machine, choose: (geometry) => usualChoice(geometry, machine) };

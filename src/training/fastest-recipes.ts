@@ -1,9 +1,9 @@
 import type { ConvGeometry } from "../operators/conv-geometry.ts";
-import type { ConvChoice, ConvRecipes } from "../operators/conv-recipe.ts";
-import { usualChoice, usualRecipes } from "../operators/conv-recipes.ts";
+import type { ConvRecipes } from "../operators/conv-recipe.ts";
+import { usualChoice } from "../operators/conv-recipes.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { channelBlock } from "./conv-machine.ts";
-import { RecipeMemory } from "./recipe-memory.ts";
+import { geometryKey, RecipeMemory } from "./recipe-memory.ts";
 import { timeRecipes } from "./recipe-timing.ts";
 
 /** The longest that timing may hold up the start of a run; the rest goes by rules of thumb. */
@@ -19,49 +19,34 @@ export interface TimingOptions {
 }
 
 /**
- * The fastest recipes for the convolutions of one step: remembered ones, and those of new shapes
+ * What is built from convolutions, with the fastest recipes: remembered ones, and those of new shapes
  * timed on the spot.
  *
- * @param build builds the step with the recipes it is given, so that its convolutions are met.
+ * @param build builds the step with the recipes it is given; a second time where some were timed.
  */
-export async function fastestRecipes(
+export async function buildWithFastest<Built>(
   { runtime, threads, file, signal }: TimingOptions,
-  build: (recipes: ConvRecipes) => unknown,
-): Promise<ConvRecipes> {
+  build: (recipes: ConvRecipes) => Built,
+): Promise<Built> {
   const machine = { channelBlock: await channelBlock(runtime) };
-  const memory = new RecipeMemory(runtime, machine, file);
-  const deadline = performance.now() + LONGEST_TIMING;
-  const choices = new Map<string, ConvChoice>();
-  let timed = 0;
-  for (const geometry of geometriesOf(machine, build)) {
-    const remembered = await memory.get(geometry);
-    const late = signal.aborted || performance.now() > deadline;
-    if (remembered === undefined && late) continue;
-    const choice = remembered ?? (await timeRecipes(runtime, threads, geometry, machine));
-    choices.set(JSON.stringify(geometry), choice);
-    if (remembered !== undefined) continue;
-    memory.set(geometry, choice);
-    timed++;
-  }
-  if (timed > 0) await memory.save();
-  return {
-    machine,
-    choose: (geometry) => choices.get(JSON.stringify(geometry)) ?? usualChoice(geometry, machine),
-  };
-}
-
-function geometriesOf(
-  machine: ConvRecipes["machine"],
-  build: (recipes: ConvRecipes) => unknown,
-): Iterable<ConvGeometry> {
-  const met = new Map<string, ConvGeometry>();
-  const usual = usualRecipes(machine);
-  build({
+  const memory = await RecipeMemory.open(runtime, machine, file);
+  const missing = new Map<string, ConvGeometry>();
+  const choose = (geometry: ConvGeometry) => memory.get(geometry) ?? usualChoice(geometry, machine);
+  const built = build({
     machine,
     choose: (geometry) => {
-      met.set(JSON.stringify(geometry), geometry);
-      return usual.choose(geometry);
+      if (memory.get(geometry) === undefined) missing.set(geometryKey(geometry), geometry);
+      return choose(geometry);
     },
   });
-  return met.values();
+  const deadline = performance.now() + LONGEST_TIMING;
+  let timed = 0;
+  for (const geometry of missing.values()) {
+    if (signal.aborted || performance.now() > deadline) break;
+    memory.set(geometry, await timeRecipes(runtime, threads, geometry, machine));
+    timed++;
+  }
+  if (timed === 0) return built;
+  await memory.save();
+  return build({ machine, choose });
 }

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { cpus, homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { writeWhole } from "../formats/onnx/new-file.ts";
 import type { ConvGeometry } from "../operators/conv-geometry.ts";
 import type { ConvChoice, ConvMachine } from "../operators/conv-recipe.ts";
-import {
-  FORWARD_RECIPES,
-  INPUT_GRADIENT_RECIPES,
-  WEIGHT_GRADIENT_RECIPES,
-} from "../operators/conv-recipes.ts";
+import { isChoiceFor } from "../operators/conv-recipes.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+
+/** Choices by convolution, for each machine; as read, so of any kind. */
+type Stored = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /**
  * What has been timed on this machine, kept from run to run in a file: a second run starts at once,
@@ -17,55 +17,69 @@ import type { Runtime } from "../runtime/runtime.ts";
  */
 export class RecipeMemory {
   readonly #file: string | undefined;
-  readonly #machine: string;
-  #choices: Map<string, ConvChoice> | undefined;
+  readonly #machine: ConvMachine;
+  readonly #machineName: string;
+  readonly #choices: Map<string, unknown>;
 
-  /** @param file undefined keeps nothing beyond the process. */
-  constructor(runtime: Runtime, machine: ConvMachine, file: string | undefined) {
+  private constructor(
+    file: string | undefined,
+    machine: ConvMachine,
+    machineName: string,
+    stored: Stored,
+  ) {
     this.#file = file;
-    const processor = cpus()[0]?.model ?? "";
-    this.#machine = [runtime.name, runtime.version, processor, machine.channelBlock].join(" · ");
+    this.#machine = machine;
+    this.#machineName = machineName;
+    this.#choices = new Map(Object.entries(stored[machineName] ?? {}));
   }
 
-  async get(geometry: ConvGeometry): Promise<ConvChoice | undefined> {
-    this.#choices ??= new Map(Object.entries((await this.#read())[this.#machine] ?? {}));
-    return this.#choices.get(keyOf(geometry));
+  /** @param file undefined keeps nothing beyond the process. */
+  static async open(
+    runtime: Runtime,
+    machine: ConvMachine,
+    file: string | undefined,
+  ): Promise<RecipeMemory> {
+    const processor = cpus()[0]?.model ?? "";
+    const name = [runtime.name, runtime.version, processor, machine.channelBlock].join(" · ");
+    return new RecipeMemory(file, machine, name, await readStored(file));
+  }
+
+  get(geometry: ConvGeometry): ConvChoice | undefined {
+    const choice = this.#choices.get(geometryKey(geometry));
+    return isChoiceFor(choice, geometry, this.#machine) ? choice : undefined;
   }
 
   set(geometry: ConvGeometry, choice: ConvChoice): void {
-    this.#choices?.set(keyOf(geometry), choice);
+    this.#choices.set(geometryKey(geometry), choice);
   }
 
   /** Without a place to write to, the next run times again. */
   async save(): Promise<void> {
-    if (this.#file === undefined || this.#choices === undefined) return;
-    const all = { ...(await this.#read()), [this.#machine]: Object.fromEntries(this.#choices) };
-    const temporary = `${this.#file}.${process.pid}`;
+    if (this.#file === undefined) return;
+    const others = await readStored(this.#file);
+    const all = { ...others, [this.#machineName]: Object.fromEntries(this.#choices) };
     try {
       await mkdir(dirname(this.#file), { recursive: true });
-      await writeFile(temporary, JSON.stringify(all, null, 1));
-      await rename(temporary, this.#file);
+      await writeWhole(this.#file, JSON.stringify(all, null, 1));
     } catch {
       return;
     }
   }
+}
 
-  /** A file that is missing, damaged or of another version of NormLens counts as empty. */
-  async #read(): Promise<Record<string, Record<string, ConvChoice>>> {
-    if (this.#file === undefined) return {};
-    try {
-      const parsed: unknown = JSON.parse(await readFile(this.#file, "utf8"));
-      return Object.fromEntries(
-        entriesOf(parsed).map(([machine, choices]) => [
-          machine,
-          Object.fromEntries(
-            entriesOf(choices).filter((entry): entry is [string, ConvChoice] => isChoice(entry[1])),
-          ),
-        ]),
-      );
-    } catch {
-      return {};
-    }
+/** A file that is missing or damaged counts as empty. */
+async function readStored(file: string | undefined): Promise<Stored> {
+  if (file === undefined) return {};
+  try {
+    const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
+    return Object.fromEntries(
+      entriesOf(parsed).map(([machine, choices]) => [
+        machine,
+        Object.fromEntries(entriesOf(choices)),
+      ]),
+    );
+  } catch {
+    return {};
   }
 }
 
@@ -95,24 +109,13 @@ export function keptRecipes(runFolder: string): string | undefined {
 }
 
 /** Everything that decides the speed, in a fixed order. */
-function keyOf(geometry: ConvGeometry): string {
-  const { batch, channels, filters, group, sizes, kernel, strides, dilations, begin, end } =
-    geometry;
-  const window = [sizes, kernel, strides, dilations, begin, end].map((axes) => axes.join("x"));
-  return [batch, channels, filters, group, ...window].join(" ");
+export function geometryKey(geometry: ConvGeometry): string {
+  const { batch, channels, filters, group, sizes, outputSizes } = geometry;
+  const { kernel, strides, dilations, begin, end } = geometry;
+  const axes = [sizes, outputSizes, kernel, strides, dilations, begin, end];
+  return [batch, channels, filters, group, ...axes.map((each) => each.join("x"))].join(" ");
 }
 
 function entriesOf(value: unknown): [string, unknown][] {
   return typeof value === "object" && value !== null ? Object.entries(value) : [];
-}
-
-function isChoice(value: unknown): value is ConvChoice {
-  const choice = Object.fromEntries(entriesOf(value));
-  const known = (recipes: readonly { readonly name: string }[], name: unknown) =>
-    recipes.some((recipe) => recipe.name === name);
-  return (
-    known(FORWARD_RECIPES, choice.forward) &&
-    known(INPUT_GRADIENT_RECIPES, choice.inputGradient) &&
-    known(WEIGHT_GRADIENT_RECIPES, choice.weightGradient)
-  );
 }

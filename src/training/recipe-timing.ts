@@ -57,32 +57,30 @@ export async function timeRecipes(
 ): Promise<ConvChoice> {
   const trial = new RecipeTrial(runtime, threads, geometry, machine);
   const usual = usualChoice(geometry, machine);
-  const applying = <Recipe extends ConvForwardRecipe | ConvGradientRecipe>(
+  const candidates = <Recipe extends ConvForwardRecipe | ConvGradientRecipe>(
     recipes: readonly Recipe[],
-  ) => recipes.filter((recipe) => recipe.applies(geometry, machine));
-  const forwards = applying(FORWARD_RECIPES).map((recipe) => ({
-    name: recipe.name,
-    build: (builder: GraphBuilder) => [trial.forward(recipe, builder)],
-  }));
-  const inputs = applying(INPUT_GRADIENT_RECIPES).map((recipe) => ({
-    name: recipe.name,
-    build: (builder: GraphBuilder) => [trial.input(recipe, builder)],
-  }));
-  const weights = applying(WEIGHT_GRADIENT_RECIPES).map((recipe) => ({
-    name: recipe.name,
-    build: (builder: GraphBuilder) => [trial.weight(recipe, builder)],
-  }));
-  const forward = await trial.fastest(forwards, usual.forward);
-  const inputGradient = await trial.fastest(inputs, usual.inputGradient);
-  const weightGradient = await trial.fastest(weights, usual.weightGradient);
+    build: (recipe: Recipe, builder: GraphBuilder) => readonly TrialOutput[],
+  ): Candidate[] =>
+    recipes
+      .filter((recipe) => recipe.applies(geometry, machine))
+      .map((recipe) => ({ name: recipe.name, build: (builder) => build(recipe, builder) }));
+  const forward = await trial.fastest(
+    candidates(FORWARD_RECIPES, (recipe, builder) => [trial.forward(recipe, builder)]),
+    usual.forward,
+  );
+  const inputGradient = await trial.fastest(
+    candidates(INPUT_GRADIENT_RECIPES, (recipe, builder) => [trial.input(recipe, builder)]),
+    usual.inputGradient,
+  );
+  const weightGradient = await trial.fastest(
+    candidates(WEIGHT_GRADIENT_RECIPES, (recipe, builder) => [trial.weight(recipe, builder)]),
+    usual.weightGradient,
+  );
   // By selection the two share what the forward pass has made of the input.
-  const shared = applying([forwardBySelection]).map((recipe) => ({
-    name: recipe.name,
-    build: (builder: GraphBuilder) => [
-      trial.forward(recipe, builder),
-      trial.weight(weightBySelection, builder),
-    ],
-  }));
+  const shared = candidates([forwardBySelection], (recipe, builder) => [
+    trial.forward(recipe, builder),
+    trial.weight(weightBySelection, builder),
+  ]);
   const { milliseconds } = await trial.fastest(shared, forwardBySelection.name);
   const together = milliseconds < forward.milliseconds + weightGradient.milliseconds;
   return {

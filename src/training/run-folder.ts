@@ -1,6 +1,7 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
-import { mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, truncate } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { writeWhole } from "../formats/onnx/new-file.ts";
 import { saveModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -53,9 +54,7 @@ export class RunFolder {
   ): Promise<RunFolder> {
     const path = await newFolder(runsFolder, `${safeName(modelName)}-${timestamp(now)}`);
     const lock = await lockRun(path);
-    const temporary = join(path, `${RUN_FILES.config}.tmp`);
-    await writeFile(temporary, `${JSON.stringify(config, undefined, 2)}\n`, { flush: true });
-    await rename(temporary, join(path, RUN_FILES.config));
+    await writeWhole(join(path, RUN_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
     return new RunFolder(path, lock, 0);
   }
 

@@ -22,7 +22,7 @@ import { checkConfig } from "./config.ts";
 import { channelBlock } from "./conv-machine.ts";
 import { decayedParameters, penalizedValues } from "./decayed-parameters.ts";
 import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
-import { fastestRecipes } from "./fastest-recipes.ts";
+import { buildWithFastest } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { stepsPerEpoch } from "./loop.ts";
@@ -154,7 +154,7 @@ async function fastestStepGraph(options: TrainOptions, plan: TrainingPlan): Prom
   // A run goes on as it began: what was not timed then is not timed now.
   const until = begun === undefined ? signal : AbortSignal.abort();
   const timing = { runtime, threads: config.threads, file: recipeFile, signal: until };
-  return build(await fastestRecipes(timing, build));
+  return buildWithFastest(timing, build);
 }
 
 export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOptions {

@@ -42,3 +42,13 @@ export async function newFile(
   }
   return { publish: () => rename(temporary, target), discard };
 }
+
+/** Writes a file all or nothing: flushed under a temporary name, then put at its target. */
+export async function writeWhole(target: string, contents: string | Uint8Array): Promise<void> {
+  const file = await newFile(target, (handle) => handle.writeFile(contents));
+  try {
+    await file.publish();
+  } finally {
+    await file.discard();
+  }
+}

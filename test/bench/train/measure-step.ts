@@ -7,7 +7,7 @@ import { elementCount } from "../../../src/graph/tensor.ts";
 import type { ConvRecipes } from "../../../src/operators/conv-recipe.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
-import { fastestRecipes } from "../../../src/training/fastest-recipes.ts";
+import { buildWithFastest } from "../../../src/training/fastest-recipes.ts";
 import { lossValue, sampleInput } from "../../../src/training/forward-part.ts";
 import { initialValues, trainableParameters } from "../../../src/training/parameters.ts";
 import { buildStepGraph } from "../../../src/training/step-graph.ts";
@@ -48,8 +48,9 @@ export async function measureStep(
     });
   const file = join(tmpdir(), "normlens-bench-recipes.json");
   const { signal } = new AbortController();
-  const stepGraph = build(
-    await fastestRecipes({ runtime, threads: options.threads, file, signal }, build),
+  const stepGraph = await buildWithFastest(
+    { runtime, threads: options.threads, file, signal },
+    build,
   );
   const weights = stepGraph.state.filter((tensor) => tensor.kind !== "slot");
   const initial = initialValues(

@@ -11,7 +11,7 @@ import {
   WEIGHT_GRADIENT_RECIPES,
 } from "../../../src/operators/conv-recipes.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
-import { fastestRecipes } from "../../../src/training/fastest-recipes.ts";
+import { buildWithFastest } from "../../../src/training/fastest-recipes.ts";
 import { keepRecipes, keptRecipes } from "../../../src/training/recipe-memory.ts";
 
 const geometry: ConvGeometry = {
@@ -37,7 +37,10 @@ afterAll(() => rm(folder, { recursive: true }));
 
 async function recipesFor(file: string | undefined, signal = new AbortController().signal) {
   const timing = { runtime: await loadRuntime(), threads: 1, file, signal };
-  return fastestRecipes(timing, (recipes: ConvRecipes) => recipes.choose(geometry));
+  return buildWithFastest(timing, (recipes: ConvRecipes) => {
+    recipes.choose(geometry);
+    return recipes;
+  });
 }
 
 test("recipes that were timed apply, and are remembered for the next run", async () => {
@@ -69,6 +72,19 @@ test.each([
   const choice = (await recipesFor(file)).choose(geometry);
   expect(JSON.parse(await readFile(file, "utf8"))).not.toEqual(content);
   expect(await readFile(file, "utf8")).toContain(choice.weightGradient);
+});
+
+test("a remembered recipe that does not compute this convolution is timed anew", async () => {
+  const file = join(folder, "edited.json");
+  const { machine, choose } = await recipesFor(file);
+  const other = INPUT_GRADIENT_RECIPES.find(({ applies }) => !applies(geometry, machine));
+  const edited = (await readFile(file, "utf8")).replaceAll(
+    `"inputGradient": "${choose(geometry).inputGradient}"`,
+    `"inputGradient": "${other?.name}"`,
+  );
+  expect(edited).toContain(`"${other?.name}"`);
+  await writeFile(file, edited);
+  expect((await recipesFor(file)).choose(geometry).inputGradient).not.toBe(other?.name);
 });
 
 test("without a place to remember, and once cancelled, rules of thumb do", async () => {
