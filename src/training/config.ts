@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { InputError } from "../graph/input-error.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../protocol/default-training-config.ts";
 import { EARLY_STOPPING_RULES, type RuleSpecificOption } from "../protocol/early-stopping-rules.ts";
+import { lossHasOption } from "../protocol/loss-options.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { CONFIG_FIELDS } from "./config-fields.ts";
 import { LOSSES } from "./losses/table.ts";
@@ -117,13 +118,13 @@ function checkRuleOptions({ earlyStopping }: TrainingConfig, file: string | unde
 /** @throws InputError for an option that the loss would not notice. */
 function checkLossOptions({ loss, lossOptions }: TrainingConfig, file: string | undefined): void {
   const { labelSmoothing, classWeights } = lossOptions;
-  if (labelSmoothing > 0 && loss !== "cross-entropy" && loss !== "binary-cross-entropy") {
+  if (labelSmoothing > 0 && !lossHasOption(loss, "labelSmoothing")) {
     throw new InputError(
       `lossOptions.labelSmoothing: ${labelSmoothing} has no meaning with loss "${loss}"; 0 does`,
       file,
     );
   }
-  if (classWeights !== "none" && loss !== "cross-entropy") {
+  if (classWeights !== "none" && !lossHasOption(loss, "classWeights")) {
     throw new InputError(
       `lossOptions.classWeights: has no meaning with loss "${loss}"; "none" does`,
       file,

@@ -1,3 +1,4 @@
+import { lossHasOption } from "../../src/protocol/loss-options.ts";
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type { LOSS_FIELDS } from "./loss-fields.ts";
 
@@ -20,18 +21,16 @@ export function lossDraft({ loss, lossOptions }: LossConfig): LossDraft {
  */
 export function lossConfig(draft: LossDraft): LossConfig {
   const loss = draft.loss as TrainingConfig["loss"];
-  const smoothable = loss === "cross-entropy" || loss === "binary-cross-entropy";
   const weights = draft.classWeights.trim();
   return {
     loss,
     lossOptions: {
-      labelSmoothing: smoothable ? Number(draft.labelSmoothing) : 0,
-      classWeights:
-        loss !== "cross-entropy"
-          ? "none"
-          : weights === "none" || weights === "balanced"
-            ? weights
-            : weights.split(",").map(Number),
+      labelSmoothing: lossHasOption(loss, "labelSmoothing") ? Number(draft.labelSmoothing) : 0,
+      classWeights: !lossHasOption(loss, "classWeights")
+        ? "none"
+        : weights === "none" || weights === "balanced"
+          ? weights
+          : weights.split(",").map(Number),
       huberDelta: Number(draft.huberDelta),
     },
   };

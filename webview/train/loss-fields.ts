@@ -1,7 +1,11 @@
+import { type LossOption, lossHasOption } from "../../src/protocol/loss-options.ts";
 import type { Field, Texts } from "./field.ts";
 
-const smoothable = ({ loss = "" }: Texts) =>
-  loss === "cross-entropy" || loss === "binary-cross-entropy";
+/** An option is shown where the chosen loss has it. */
+const lossWith =
+  (option: LossOption) =>
+  ({ loss = "" }: Texts) =>
+    lossHasOption(loss, option);
 
 /** Losses of numbers, of which no answer is right or wrong. */
 const WITHOUT_ACCURACY = ["mean-squared-error", "mean-absolute-error", "huber"];
@@ -33,14 +37,14 @@ export const LOSS_FIELDS = {
     min: 0,
     max: 1,
     openMax: true,
-    shown: smoothable,
+    shown: lossWith("labelSmoothing"),
     help: "Share of each target that all classes get alike; 0 is off.",
   },
   classWeights: {
     section: "training",
     label: "Class weights",
     kind: "weights",
-    shown: ({ loss }) => loss === "cross-entropy",
+    shown: lossWith("classWeights"),
     help: "“none”, “balanced”, or a factor for each class between commas.",
   },
   huberDelta: {
@@ -49,7 +53,7 @@ export const LOSS_FIELDS = {
     kind: "number",
     min: 0,
     openMin: true,
-    shown: ({ loss }) => loss === "huber",
+    shown: lossWith("huberDelta"),
     help: "Larger differences count linearly, not squared.",
   },
 } as const satisfies Readonly<Record<string, Field>>;
