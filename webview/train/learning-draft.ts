@@ -1,5 +1,6 @@
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type { LEARNING_FIELDS } from "./learning-fields.ts";
+import { nameList, namesIn } from "./name-list.ts";
 
 type LearningDraft = Readonly<Record<keyof typeof LEARNING_FIELDS, string>>;
 type LearningConfig = Pick<
@@ -27,7 +28,7 @@ export function learningDraft(config: LearningConfig): LearningDraft {
     beta2: String(optimizer.beta2),
     epsilon: String(optimizer.epsilon),
     weightDecay: String(optimizer.weightDecay),
-    frozen: config.frozen.names.join(", "),
+    frozen: nameList(config.frozen.names),
     updateStatistics: String(config.frozen.updateStatistics),
     clipNorm: String(gradientClipping.norm),
     clipValue: String(gradientClipping.value),
@@ -55,10 +56,7 @@ export function learningConfig(draft: LearningDraft): LearningConfig {
       weightDecay: Number(draft.weightDecay),
     },
     frozen: {
-      names: draft.frozen
-        .split(",")
-        .map((name) => name.trim())
-        .filter(Boolean),
+      names: namesIn(draft.frozen),
       updateStatistics: draft.updateStatistics === "true",
     },
     gradientClipping: { norm: Number(draft.clipNorm), value: Number(draft.clipValue) },

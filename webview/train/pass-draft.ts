@@ -6,6 +6,7 @@ import {
 } from "../../src/protocol/technique-options.ts";
 import type { PassStep } from "../../src/protocol/training.ts";
 import type { Field } from "./field.ts";
+import { nameList, namesIn } from "./name-list.ts";
 
 /** The passes before training as the form holds them: texts, right or wrong. */
 export interface PassDraft {
@@ -25,7 +26,7 @@ export type CheckedPasses =
 export function passDraftsOf(passes: readonly PassStep[]): readonly PassDraft[] {
   return passes.map(({ pass, sites = [], options = {} }) => ({
     pass,
-    sites: sites.join(", "),
+    sites: nameList(sites),
     options: Object.fromEntries(
       Object.entries(options).map(([name, value]) => [name, String(value)]),
     ),
@@ -71,7 +72,7 @@ function mistakes(
 /** Only for drafts that have been checked. Every option is written down, so that a run can be repeated. */
 function stepOf(draft: PassDraft, known: readonly TechniqueDescription[]): PassStep {
   const technique = known.find(({ id }) => id === draft.pass);
-  const sites = draft.sites.split(",").flatMap((name) => name.trim() || []);
+  const sites = namesIn(draft.sites);
   const options = (technique?.options ?? []).map((option): [string, OptionValue] => [
     option.name,
     optionFromText(option, optionText(draft, option)) ?? option.default,
