@@ -5,9 +5,8 @@ import { EARLY_STOPPING_RULES, type RuleSpecificOption } from "../protocol/early
 import { lossHasOption } from "../protocol/loss-options.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { CONFIG_FIELDS } from "./config-fields.ts";
+import { type Fields, isFields } from "./fields.ts";
 import { LOSSES } from "./losses/table.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * The options of a run: the defaults, over them the file's, over them the caller's.
@@ -162,10 +161,6 @@ function siblings(path: string): string {
     (field) => field.split(".").length === depth && (path === "" || field.startsWith(`${path}.`)),
   );
   return names.join(", ");
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function show(value: unknown): string {

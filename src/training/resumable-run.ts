@@ -5,6 +5,7 @@ import { InputError } from "../graph/input-error.ts";
 import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import { readCheckpoint, type StoredCheckpoint } from "./checkpoint.ts";
 import { mergeConfig, readTrainingConfig } from "./config.ts";
+import { isFields } from "./fields.ts";
 import { RUN_FILES } from "./run-folder.ts";
 
 type StartEvent = Extract<TrainingEvent, { event: "start" }>;
@@ -116,10 +117,6 @@ function changedField(before: unknown, now: unknown, path = ""): string | undefi
     if (changed !== undefined) return changed;
   }
   return undefined;
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function refuseEnded(folder: string, events: readonly TrainingEvent[]): void {
