@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { allocateBatch, fillBatch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
@@ -15,6 +14,7 @@ import type { LossKind } from "./losses/table.ts";
 import { initialValues } from "./parameters.ts";
 import { separateParameters } from "./separate-parameters.ts";
 import { trainingSession } from "./step-session.ts";
+import { letCancel } from "./turns.ts";
 
 export interface ModelGradientsOptions {
   readonly graph: Graph;
@@ -93,10 +93,4 @@ export async function modelGradients(options: ModelGradientsOptions): Promise<Mo
   } finally {
     await session.release();
   }
-}
-
-/** Between two pieces of work that block. */
-async function letCancel(signal: AbortSignal | undefined): Promise<void> {
-  await setImmediate();
-  signal?.throwIfAborted();
 }

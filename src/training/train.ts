@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { allocateBatch } from "../data/batches.ts";
 import { openDataset } from "../data/open-dataset.ts";
 import { saveModel } from "../formats/onnx/write.ts";
@@ -40,7 +39,7 @@ import { StepSession } from "./step-session.ts";
 import { retrainSentence, stopSentence } from "./stop-sentence.ts";
 import { trainedModel } from "./trained-model.ts";
 import { runTrainings } from "./trainings.ts";
-import type { Turns } from "./turns.ts";
+import { letCancel, type Turns } from "./turns.ts";
 import { WatchedValues } from "./watched-values.ts";
 
 export interface TrainOptions {
@@ -90,10 +89,10 @@ type StartEvent = Extract<TrainingEvent, { event: "start" }>;
  * @throws InputError before anything is written where model, data and options do not fit together.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, runtime, resume } = options;
+  const { config, runtime, resume, signal } = options;
   checkConfig(config);
   const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
-  await letCancel(options);
+  await letCancel(signal);
   const plan = planTraining(options.graph, data, config);
   const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };
   if (resume !== undefined) refuseChanged(resume, fingerprint);
@@ -105,17 +104,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   refuseTooLarge(memory, plan.batchSize, freeMemory());
   const checkpoint = resume?.checkpoint;
   if (checkpoint !== undefined) checkState(checkpoint, stepGraph, resume?.folder);
-  await letCancel(options);
+  await letCancel(signal);
   const step = await StepSession.create(runtime, stepGraph, {
     config,
     initial: checkpoint?.state ?? initial,
     stepsDone: checkpoint?.progress.stepsDone ?? 0,
   });
   try {
-    await letCancel(options);
+    await letCancel(signal);
     const evaluator = await Evaluator.create(runtime, evaluation);
     try {
-      await letCancel(options);
+      await letCancel(signal);
       return await runInFolder(options, { plan, fingerprint, memory, step, evaluator, initial });
     } finally {
       await evaluator.release();
@@ -123,12 +122,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   } finally {
     await step.release();
   }
-}
-
-/** Between two pieces of work that block: nothing is written yet that would be worth keeping. */
-async function letCancel({ signal }: TrainOptions): Promise<void> {
-  await setImmediate();
-  signal.throwIfAborted();
 }
 
 function checkState({ state }: Checkpoint, step: StepGraph, folder: string | undefined): void {

@@ -3,6 +3,16 @@ import { setImmediate } from "node:timers/promises";
 /** The longest that work goes on without the event loop getting its turn, in milliseconds. */
 const LONGEST_TURN = 50;
 
+/**
+ * Between two pieces of work that block: messages come in, and cancelling ends the work.
+ *
+ * @throws the signal's reason where it was cancelled; for work with nothing to keep yet.
+ */
+export async function letCancel(signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate();
+  signal?.throwIfAborted();
+}
+
 /** Lets messages in between pieces of work that block, so that cancelling is heard soon. */
 export class Turns {
   #last = performance.now();
