@@ -1,5 +1,5 @@
 import type { TrainingConfig } from "../protocol/training.ts";
-import type { Parameter, ParameterRole } from "./parameters.ts";
+import { isLayerWeight, type Parameter, type ParameterRole } from "./parameters.ts";
 
 type Decayed = TrainingConfig["decayedParameters"];
 
@@ -28,8 +28,9 @@ export function penalizedValues(
   parameters: readonly Parameter[],
   decayed: Decayed,
 ): ReadonlySet<string> {
-  const values = parameters.flatMap(({ name, role, node, input }) => {
-    if (role === "weight" || role === "direction") return [node.input[input] ?? ""];
+  const values = parameters.flatMap((parameter) => {
+    const { name, role, node, input } = parameter;
+    if (isLayerWeight(parameter)) return [node.input[input] ?? ""];
     return decayed === "all" && role !== "noise" && role !== "magnitude" ? [name] : [];
   });
   return new Set(values);

@@ -35,6 +35,11 @@ export interface Parameter {
   readonly indirect: boolean;
 }
 
+/** A layer's weights; behind weight normalization their direction stands for them. */
+export function isLayerWeight({ role }: Parameter): boolean {
+  return role === "weight" || role === "direction";
+}
+
 /** Inputs at which an operator reads what training changes. Running statistics are not among them. */
 const TRAINED_INPUTS: Readonly<Record<string, Readonly<Record<number, ParameterRole>>>> = {
   Conv: { 1: "weight", 2: "bias" },

@@ -28,7 +28,7 @@ import { stepsPerEpoch } from "./loop.ts";
 import { LOSSES } from "./losses/table.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
-import { initialValues } from "./parameters.ts";
+import { initialValues, isLayerWeight } from "./parameters.ts";
 import { keepRecipes, keptRecipes } from "./recipe-memory.ts";
 import { type ResumableRun, refuseChanged } from "./resumable-run.ts";
 import type { RetrainPlan } from "./retrain.ts";
@@ -152,25 +152,19 @@ async function fastestStepGraph(options: TrainOptions, plan: TrainingPlan): Prom
 
 export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOptions {
   const { decayedParameters: decayed } = config;
+  const weights = plan.parameters.filter(isLayerWeight).map(({ name }) => name);
   return {
     ...plan,
     config,
     inputShape: [plan.batchSize, ...plan.dataset.sampleShape],
     parameters: plan.parameters.map((parameter) => parameter.name),
-    ...(config.statistics.detailsEverySteps === 0 ? {} : { weights: weightNames(plan) }),
+    ...(config.statistics.detailsEverySteps === 0 ? {} : { weights }),
     penalized: penalizedValues(plan.parameters, decayed),
     decayed: decayedParameters(plan.parameters, decayed),
     noise: new Set(
       plan.parameters.filter(({ role }) => role === "noise").map((parameter) => parameter.name),
     ),
   };
-}
-
-/** Of the layers' weights; behind weight normalization their direction. */
-function weightNames({ parameters }: TrainingPlan): readonly string[] {
-  return parameters
-    .filter(({ role }) => role === "weight" || role === "direction")
-    .map(({ name }) => name);
 }
 
 function evaluationOptions(plan: TrainingPlan, config: TrainingConfig) {
