@@ -6,6 +6,7 @@ import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { type ForwardMode, STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward } from "./autodiff.ts";
+import type { BatchInputs } from "./batch-feeds.ts";
 import type { TrainingPlan } from "./check-trainable.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
 import { LOSSES } from "./losses/table.ts";
@@ -13,11 +14,8 @@ import { dropoutSeeds } from "./step-graph.ts";
 import { staticShape } from "./watched-sample.ts";
 
 /** Loss and gradients of one batch as a graph of fixed shapes. */
-export interface GradientGraph {
+export interface GradientGraph extends BatchInputs {
   readonly graph: Graph;
-  readonly target: string;
-  /** The batch alone for classes. */
-  readonly targetShape: readonly number[];
   readonly loss: string;
   /** Outputs by parameter, each of its parameter's shape. */
   readonly gradients: ReadonlyMap<string, string>;
@@ -79,5 +77,5 @@ export function buildGradientGraph(
     ),
   ];
   const step = builder.build("gradients", inputs, outputs, STEP_OPSET);
-  return { graph: step, target, targetShape, loss, gradients, fed };
+  return { graph: step, input, inputShape, target, targetShape, loss, gradients, fed };
 }

@@ -7,6 +7,7 @@ import type { ForwardMode } from "../operators/operator.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../protocol/default-training-config.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.ts";
+import { batchFeeds } from "./batch-feeds.ts";
 import { planTraining } from "./check-trainable.ts";
 import { channelBlock } from "./conv-machine.ts";
 import { buildGradientGraph } from "./gradient-graph.ts";
@@ -66,14 +67,7 @@ export async function modelGradients(options: ModelGradientsOptions): Promise<Mo
   const built = buildGradientGraph(plan, config, mode, convolutions);
   const batch = allocateBatch(plan.dataset, plan.batchSize);
   fillBatch(batch, plan.dataset, plan.split.train.toSorted(), 0);
-  const labels = plan.lossSettings.targets === "classes";
-  const inputShape = [plan.batchSize, ...plan.dataset.sampleShape];
-  const feeds: Record<string, RuntimeTensor> = {
-    [plan.input]: { type: "float32", dims: inputShape, data: batch.features },
-    [built.target]: labels
-      ? { type: "int64", dims: built.targetShape, data: batch.labels }
-      : { type: "float32", dims: built.targetShape, data: batch.values },
-  };
+  const feeds: Record<string, RuntimeTensor> = { ...batchFeeds(built, batch) };
   for (const [name, data] of initialValues(graph, built.fed)) {
     feeds[name] = { type: "float32", dims: graph.initializers.get(name)?.dims ?? [], data };
   }

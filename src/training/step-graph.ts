@@ -7,6 +7,7 @@ import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
+import type { BatchInputs } from "./batch-feeds.ts";
 import { namedParameters } from "./detail-numbers.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
 import { type Landmark, landmarksOf } from "./landmarks.ts";
@@ -50,12 +51,8 @@ export interface StepOptions extends UpdateOptions {
 }
 
 /** One training step as a graph of fixed shapes: forward, loss, gradients, penalties, update. */
-export interface StepGraph {
+export interface StepGraph extends BatchInputs {
   readonly graph: Graph;
-  readonly input: string;
-  readonly inputShape: readonly number[];
-  readonly target: string;
-  readonly targetShape: readonly number[];
   /** Names of the scalar inputs by the optimizer's own names. */
   readonly scalars: ReadonlyMap<string, string>;
   readonly loss: string;

@@ -14,6 +14,7 @@ import type {
   SessionOptions,
   Tensors,
 } from "../runtime/runtime.ts";
+import { batchFeeds } from "./batch-feeds.ts";
 import { detailNumbers } from "./detail-numbers.ts";
 import { firstBadValue } from "./first-bad-value.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
@@ -146,12 +147,10 @@ export class StepSession {
       learningRate,
       Math.ceil(this.#stepsDone / this.#batchesPerUpdate),
     );
-    const feeds: Record<string, RuntimeTensor> = { ...this.#current.feeds };
-    feeds[step.input] = floatTensor(batch.features, step.inputShape);
-    feeds[step.target] =
-      batch.labels.length > 0
-        ? { type: "int64", dims: step.targetShape, data: batch.labels }
-        : floatTensor(batch.values, step.targetShape);
+    const feeds: Record<string, RuntimeTensor> = {
+      ...this.#current.feeds,
+      ...batchFeeds(step, batch),
+    };
     for (const [name, input] of step.scalars) {
       feeds[input] = floatTensor(Float32Array.of(scalars[name] as number), []);
     }
