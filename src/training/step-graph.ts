@@ -3,14 +3,14 @@ import { DataType } from "../graph/data-type.ts";
 import { takenNames } from "../graph/edit.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
-import { addGradients, addTrainingForward, type ForwardTrace } from "./autodiff.ts";
+import { addGradients, type ForwardTrace } from "./autodiff.ts";
 import type { BatchInputs } from "./batch-feeds.ts";
 import { namedParameters } from "./detail-numbers.ts";
 import { partFor, withInputShape } from "./forward-part.ts";
 import { type Landmark, landmarksOf } from "./landmarks.ts";
+import { addLossForward, type LossForwardOptions } from "./loss-forward.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import { unweightedSettings } from "./losses/settings.ts";
 import { LOSSES } from "./losses/table.ts";
@@ -26,24 +26,18 @@ import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts"
 import { deadWhen } from "./watched-values.ts";
 import { addPenalty, addPenaltyGradient } from "./weight-penalty.ts";
 
-export interface StepOptions extends UpdateOptions {
+export interface StepOptions
+  extends UpdateOptions,
+    Omit<LossForwardOptions, "lossSettings" | "config" | "mode" | "step" | "parameters"> {
   readonly graph: Graph;
-  readonly input: string;
-  readonly inputShape: readonly number[];
-  /** The value the loss is taken of. */
-  readonly lossValue: string;
   /** Without class weights, and with the loss's usual targets, when left out. */
   readonly lossSettings?: LossSettings;
-  /** First outputs of the normalizations that go by their stored statistics; none when left out. */
-  readonly frozenNormalizations?: ReadonlySet<string>;
   /** The values under the L1 and L2 penalties: weights as their layers read them. */
   readonly penalized: ReadonlySet<string>;
   /** The parameters that are log α of variational dropout. */
   readonly noise: ReadonlySet<string>;
   readonly config: UpdateOptions["config"] &
     Pick<TrainingConfig, "loss" | "lossOptions" | "l1" | "l2" | "batchNorm" | "seed">;
-  /** How convolutions are computed; the plain recipes when left out. */
-  readonly convolutions?: ConvRecipes;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
   /** Weights whose gradients are told apart where a step is looked at; no such steps when left out. */
@@ -75,88 +69,42 @@ export interface StepGraph extends BatchInputs {
 }
 
 export function buildStepGraph(options: StepOptions): StepGraph {
-  const { config, input, parameters } = options;
-  const wanted = [...new Set([options.lossValue, ...options.watched])];
-  const graph = withInputShape(partFor(options.graph, wanted), input, options.inputShape);
+  const { config, input, inputShape, parameters, lossValue } = options;
+  const wanted = [...new Set([lossValue, ...options.watched])];
+  const graph = withInputShape(partFor(options.graph, wanted), input, inputShape);
   const builder = new GraphBuilder(takenNames(graph));
   const step = builder.freshName("step_number");
-  const trace = addTrainingForward(builder, graph, new Map(), {
-    parameters,
-    isFrozen: (node) => options.frozenNormalizations?.has(node.output[0] ?? "") ?? false,
-    batchNormMomentum: config.batchNorm.momentum,
-    runningVariance: config.batchNorm.runningVariance,
-    dropoutSeed: dropoutSeeds(graph, config.seed),
-    step,
-    ...(options.convolutions === undefined ? {} : { convolutions: options.convolutions }),
-  });
-  const output = trace.value(options.lossValue);
-  const outputShape = staticShape(trace, options.lossValue);
-  const target = builder.freshName("target");
-  const loss = LOSSES[config.loss];
-  const settings = options.lossSettings ?? unweightedSettings(config, loss.targetKind ?? "numbers");
-  const labels = settings.targets === "classes";
-  const targetShape = labels ? outputShape.slice(0, 1) : outputShape;
-  const addedLoss = loss.add(builder, { output, shape: outputShape, target, settings });
-  const seeds = new Map([[options.lossValue, addedLoss.gradient]]);
-  for (const weight of options.penalized) {
-    const penalty = addPenaltyGradient(builder, config, trace.value(weight));
-    if (penalty !== undefined) seeds.set(weight, penalty);
-  }
-  const penalized = [...options.penalized].map((weight) => ({
-    value: trace.value(weight),
-    rank: staticShape(trace, weight).length,
-  }));
-  const penalty = addPenalty(builder, config, penalized);
+  const lossSettings = options.lossSettings ?? usualSettings(config);
+  const forward = addLossForward(builder, graph, { ...options, lossSettings, step });
+  const { trace, target, targetShape, output, outputShape, loss } = forward;
+  const penalty = addPenalties(builder, options, trace);
+  const seeds = new Map([[lossValue, loss.gradient], ...penalty.gradients]);
   const gradients = addGradients(builder, trace, seeds, parameters);
   const scalars = addScalars(builder, config.optimizer);
   const divergence = addDivergences(builder, options.noise, gradients);
   const whole = divergence?.gradients ?? gradients;
-  const due = config.accumulateBatches > 1 ? builder.freshName("update_due") : undefined;
-  const updated = addUpdates(builder, options, whole, scalars, graph, due);
-  const states = addStates(builder, trace, graph);
-  const state = [...updated.state, ...states];
+  const updateDue = config.accumulateBatches > 1 ? builder.freshName("update_due") : undefined;
+  const updated = addUpdates(builder, options, whole, scalars, graph, updateDue);
+  const state = [...updated.state, ...addStates(builder, trace, graph)];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
   const details = options.weights && addStepDetails(builder, trace, options, updated.gradients);
-  const targetType = labels ? DataType.INT64 : DataType.FLOAT;
   const draws = builder.nodes.some((node) => node.input.includes(step));
-  const inputs = [
-    makeValueInfo(input, DataType.FLOAT, options.inputShape),
-    makeValueInfo(target, targetType, targetShape),
-    ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
-    ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
-    ...(due === undefined ? [] : [makeValueInfo(due, DataType.FLOAT, [])]),
-    ...(draws ? [makeValueInfo(step, DataType.UINT32, [])] : []),
-    ...(details === undefined ? [] : [makeValueInfo(details.due, DataType.BOOL, [])]),
-    ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
-  ];
-  const outputs: ValueInfo[] = [
-    makeValueInfo(addedLoss.loss, DataType.FLOAT, []),
-    ...(divergence === undefined ? [] : [makeValueInfo(divergence.value, DataType.FLOAT, [])]),
-    ...(penalty === undefined ? [] : [makeValueInfo(penalty, DataType.FLOAT, [])]),
-    makeValueInfo(output, DataType.FLOAT, outputShape),
-    ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
-    ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
-    ...(details === undefined
-      ? []
-      : [makeValueInfo(details.output, DataType.FLOAT, [detailCount(details)])]),
-  ];
   const landmarks = landmarksOf(builder.nodes, {
     trace,
-    loss: { value: addedLoss.loss, of: options.lossValue },
+    loss: { value: loss.loss, of: lossValue },
     gradients: whole,
     state,
   });
-  return {
-    graph: builder.build("training step", inputs, uniqueOutputs(outputs), STEP_OPSET),
+  const parts: StepParts = {
     input,
-    inputShape: options.inputShape,
+    inputShape,
     target,
     targetShape,
     scalars,
-    loss: addedLoss.loss,
+    loss: loss.loss,
     ...(divergence === undefined ? {} : { divergence }),
-    ...(penalty === undefined ? {} : { penalty }),
-    ...(due === undefined ? {} : { updateDue: due }),
+    ...(penalty.value === undefined ? {} : { penalty: penalty.value }),
+    ...(updateDue === undefined ? {} : { updateDue }),
     ...(draws ? { stepNumber: step } : {}),
     output,
     outputShape,
@@ -167,16 +115,61 @@ export function buildStepGraph(options: StepOptions): StepGraph {
       : { details: { ...details, named: namedParameters(options.weights ?? []) } }),
     landmarks,
   };
+  const inputs = [...forward.inputs, ...furtherInputs(parts)];
+  return { graph: builder.build("training step", inputs, outputsOf(parts), STEP_OPSET), ...parts };
 }
 
-/**
- * No two masks the same: the number of the node that makes a value in the graph goes into the seed.
- * The value is the same where training writes the node differently.
- */
-export function dropoutSeeds(graph: Graph, seed: number) {
-  const numbers = new Map(graph.nodes.map((node, number) => [node.output[0], number]));
-  return (node: Graph["nodes"][number]) =>
-    (seed * 65_537 + (numbers.get(node.output[0]) ?? 0)) % 2 ** 31;
+/** What a step graph has besides its nodes. */
+type StepParts = Omit<StepGraph, "graph">;
+
+/** Without class weights, and with the loss's usual targets. */
+function usualSettings(config: StepOptions["config"]): LossSettings {
+  return unweightedSettings(config, LOSSES[config.loss].targetKind ?? "numbers");
+}
+
+/** All but the batch. */
+function furtherInputs(parts: StepParts): readonly ValueInfo[] {
+  const { scalars, divergence, updateDue, stepNumber, details, state } = parts;
+  return [
+    ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
+    ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
+    ...(updateDue === undefined ? [] : [makeValueInfo(updateDue, DataType.FLOAT, [])]),
+    ...(stepNumber === undefined ? [] : [makeValueInfo(stepNumber, DataType.UINT32, [])]),
+    ...(details === undefined ? [] : [makeValueInfo(details.due, DataType.BOOL, [])]),
+    ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
+  ];
+}
+
+function outputsOf(parts: StepParts): readonly ValueInfo[] {
+  const { loss, divergence, penalty, output, outputShape, state, samples, details } = parts;
+  return uniqueOutputs([
+    makeValueInfo(loss, DataType.FLOAT, []),
+    ...(divergence === undefined ? [] : [makeValueInfo(divergence.value, DataType.FLOAT, [])]),
+    ...(penalty === undefined ? [] : [makeValueInfo(penalty, DataType.FLOAT, [])]),
+    makeValueInfo(output, DataType.FLOAT, outputShape),
+    ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
+    ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
+    ...(details === undefined
+      ? []
+      : [makeValueInfo(details.output, DataType.FLOAT, [detailCount(details)])]),
+  ]);
+}
+
+/** What L1 and L2 add to the loss, where they add anything, and to the gradients of the weights. */
+function addPenalties(
+  builder: GraphBuilder,
+  { config, penalized }: StepOptions,
+  trace: ForwardTrace,
+) {
+  const gradients = [...penalized].flatMap((weight) => {
+    const gradient = addPenaltyGradient(builder, config, trace.value(weight));
+    return gradient === undefined ? [] : [[weight, gradient] as const];
+  });
+  const values = [...penalized].map((weight) => ({
+    value: trace.value(weight),
+    rank: staticShape(trace, weight).length,
+  }));
+  return { gradients, value: addPenalty(builder, config, values) };
 }
 
 /** The divergence of all noise, and the gradients with `factor` times its own. */
