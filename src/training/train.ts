@@ -24,7 +24,7 @@ import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
 import { buildWithFastest } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
-import { stepsPerEpoch } from "./loop.ts";
+import { stepsPerEpoch } from "./loop-options.ts";
 import { LOSSES } from "./losses/table.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";

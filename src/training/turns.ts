@@ -27,4 +27,24 @@ export class Turns {
     }
     return this.signal.aborted;
   }
+
+  /** Lets a pause pass as well. @returns whether the work was cancelled, before the pause or in it. */
+  async cancelledOrPaused(isPaused: () => Promise<void> | void): Promise<boolean> {
+    if (await this.cancelled()) return true;
+    const pause = isPaused();
+    if (pause !== undefined) await endOrAbort(pause, this.signal);
+    return this.signal.aborted;
+  }
+}
+
+/** Waits for the pause to end, or for the cancellation that ends it; leaves no listener behind. */
+function endOrAbort(pause: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    signal.addEventListener("abort", end);
+    pause.then(end, reject);
+  });
 }
