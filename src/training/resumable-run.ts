@@ -6,9 +6,8 @@ import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import { readCheckpoint, type StoredCheckpoint } from "./checkpoint.ts";
 import { mergeConfig, readTrainingConfig } from "./config.ts";
 import { isFields } from "./fields.ts";
+import type { StartEvent } from "./run-events.ts";
 import { RUN_FILES } from "./run-folder.ts";
-
-type StartEvent = Extract<TrainingEvent, { event: "start" }>;
 
 /** A run that was cut off or cancelled, as its folder tells it. */
 export interface ResumableRun {

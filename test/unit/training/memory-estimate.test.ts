@@ -11,7 +11,7 @@ import {
   refuseTooLarge,
 } from "../../../src/training/memory-estimate.ts";
 import { buildStepGraph } from "../../../src/training/step-graph.ts";
-import { stepOptions } from "../../../src/training/train.ts";
+import { stepOptions } from "../../../src/training/step-options.ts";
 
 /** x → a → b → view of b → c → y, all of [10, 25] float32: 1000 bytes each. */
 function chain() {

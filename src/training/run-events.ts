@@ -1,0 +1,81 @@
+import { elementCount } from "../graph/tensor.ts";
+import { jsonNumber } from "../protocol/reports.ts";
+import type { MemoryEstimate, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { TrainingPlan } from "./check-trainable.ts";
+import type { Evaluation } from "./evaluate.ts";
+import { stepsPerEpoch } from "./loop-options.ts";
+import type { RetrainPlan } from "./retrain.ts";
+import { runNotes } from "./run-notes.ts";
+
+export type StartEvent = Extract<TrainingEvent, { event: "start" }>;
+
+export interface RunStart {
+  readonly plan: TrainingPlan;
+  readonly config: TrainingConfig;
+  /** The model's path or name. */
+  readonly model: string;
+  /** The run's folder. */
+  readonly run: string;
+  readonly output: string | undefined;
+  readonly runtime: Pick<Runtime, "name" | "version">;
+  readonly fingerprint: StartEvent["fingerprint"];
+  readonly memory: MemoryEstimate;
+}
+
+export function startEvent(start: RunStart): StartEvent {
+  const { plan, config, model, run, output, runtime, fingerprint, memory } = start;
+  const { split, dataset, parameters, batchSize } = plan;
+  const { targets } = dataset;
+  const notes = runNotes(plan.graph, parameters, config);
+  return {
+    event: "start",
+    model,
+    run,
+    runtime: `${runtime.name} ${runtime.version}`,
+    parameters: parameters.reduce((sum, { dims }) => sum + elementCount(dims), 0),
+    samples: {
+      train: split.train.length,
+      validation: split.validation.length,
+      test: split.test.length,
+    },
+    ...(targets?.kind === "classes" ? { classes: targets.classNames.length } : {}),
+    stepsPerEpoch: stepsPerEpoch(split.train.length, batchSize),
+    watched: plan.watched,
+    ...(notes.length === 0 ? {} : { notes }),
+    ...(output === undefined ? {} : { output }),
+    fingerprint,
+    memory,
+    config,
+  };
+}
+
+/** @param again how the first training ended, and for how long the next one goes on. */
+export function retrainEvent(
+  again: RetrainPlan,
+  { split, batchSize }: TrainingPlan,
+): TrainingEvent {
+  const { steps, reason, bestEpoch, epochs, sentence } = again;
+  const samples = split.train.length + split.validation.length;
+  return {
+    event: "retrain",
+    samples,
+    steps,
+    stepsPerEpoch: stepsPerEpoch(samples, batchSize),
+    reason,
+    bestEpoch,
+    epochs,
+    sentence,
+  };
+}
+
+/** @param test undefined where the test samples were not measured to the end. */
+export function doneEvent(model: string, test: Evaluation | undefined, run: string): TrainingEvent {
+  return {
+    event: "done",
+    model,
+    ...(test === undefined ? {} : { testLoss: jsonNumber(test.loss) }),
+    ...(test?.accuracy === undefined ? {} : { testAccuracy: jsonNumber(test.accuracy) }),
+    run,
+  };
+}

@@ -1,0 +1,23 @@
+import type { TrainingConfig } from "../protocol/training.ts";
+import type { TrainingPlan } from "./check-trainable.ts";
+import { decayedParameters, penalizedValues } from "./decayed-parameters.ts";
+import { isLayerWeight } from "./parameters.ts";
+import type { StepOptions } from "./step-graph.ts";
+
+/** What the step graph of a run is built from. */
+export function stepOptions(plan: TrainingPlan, config: TrainingConfig): StepOptions {
+  const { decayedParameters: decayed } = config;
+  const weights = plan.parameters.filter(isLayerWeight).map(({ name }) => name);
+  return {
+    ...plan,
+    config,
+    inputShape: [plan.batchSize, ...plan.dataset.sampleShape],
+    parameters: plan.parameters.map((parameter) => parameter.name),
+    ...(config.statistics.detailsEverySteps === 0 ? {} : { weights }),
+    penalized: penalizedValues(plan.parameters, decayed),
+    decayed: decayedParameters(plan.parameters, decayed),
+    noise: new Set(
+      plan.parameters.filter(({ role }) => role === "noise").map((parameter) => parameter.name),
+    ),
+  };
+}
