@@ -128,7 +128,9 @@ async function measured(graph: Graph, settings: Settings, samples: SampleRuns): 
     labels.set(batch.labels ?? [], batch.start);
   });
   const masks = { count: runs, seed, masks: masked.masks };
-  await samples.run(masked.graph, [output], (batch) => moments.add(batch, probabilities), masks);
+  await samples.run(masked.graph, [output], (batch) => moments.add(batch, probabilities), {
+    masked: masks,
+  });
   const classes = labelled && moments.width > 1;
   return { runs, moments, plain, labels: classes ? labels : undefined };
 }

@@ -21,12 +21,11 @@ export function sampleRuns(
   return {
     name: dataset.name,
     count: rows?.length ?? dataset.count,
-    run: async (graph, values, visit, masked) => {
+    run: async (graph, values, visit, settings = {}) => {
       const runtime = await loadRuntime();
       const onProgress = (fraction: number) => context.progress({ message: "Measuring", fraction });
       const chosen = rows === undefined ? {} : { rows };
-      const runs = masked === undefined ? {} : { masked };
-      const options = { graph, dataset, ...chosen, ...runs, values, runtime, onProgress };
+      const options = { graph, dataset, ...chosen, ...settings, values, runtime, onProgress };
       await runSamples({ ...options, signal: context.signal }, (batch) =>
         visit({
           count: batch.rows.length,

@@ -10,7 +10,7 @@ import { type Pass, type PassResult, siteId } from "./pass.ts";
 import { isRefusal, nodeLabel } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 import { requireSites } from "./sites.ts";
-import { standardizeLayers } from "./standardize-layers.ts";
+import { type LayerInGraph, standardizeLayers } from "./standardize-layers.ts";
 import type { UnitWeight } from "./unit-weight.ts";
 import { weightNorms, writeWeightNorm } from "./weight-norm-form.ts";
 
@@ -128,22 +128,34 @@ async function dataDependent(
   // Refused before anything is measured.
   for (const weight of wanted) normsOf(weight);
   const nodes = wanted.map(({ node }) => node);
-  const standardized = await standardizeLayers(graph, nodes, samples);
-  const changed = standardized.nodes.map((node) => normalizableWeight(standardized.graph, node));
-  const weights = changed.filter(
-    (weight): weight is UnitWeight => weight !== undefined && !isRefusal(weight),
+  const originals = new Map(wanted.map((weight) => [weight.node, weight]));
+  const {
+    graph: changed,
+    table,
+    worst,
+  } = await standardizeLayers(graph, nodes, samples, (layer, original) =>
+    writtenLayer(layer, originals.get(original) as UnitWeight),
   );
-  const result = normalized(standardized.graph, { wanted: weights, skipped });
-  const initializers = weights.flatMap(({ value }, position) => {
-    const { node, tensor } = wanted[position] as UnitWeight;
-    // A negative alpha of a Gemm was multiplied into its weights and turned them round.
-    return floatAttribute(node, "alpha", 1) < 0 ? [] : [{ ...tensor, name: value }];
-  });
   return {
-    ...result,
-    graph: changeGraph(result.graph, { initializers }),
+    graph: changed,
+    applied: nodes.map((node) => ({ node: siteId(node), into: siteId(node) })),
+    skipped,
     siteOutputs: [],
-    statement: `g and the biases of ${weights.length} layers were set so that every pre-activation has mean 0 and variance 1 on ${samples.name} (${samples.count} samples); the function is another one.`,
-    tables: [standardized.table],
+    statement: `g and the biases of ${nodes.length} layers were set so that every pre-activation has mean 0 and variance 1 on ${samples.name} (${samples.count} samples), within ${worst.toPrecision(2)}; the function is another one.`,
+    tables: [table],
   };
+}
+
+/** A standardized layer as g·v/‖v‖ with v as it was before. */
+function writtenLayer({ graph, node }: LayerInGraph, { node: original, tensor }: UnitWeight) {
+  const weight = normalizableWeight(graph, node);
+  if (weight === undefined || isRefusal(weight)) {
+    throw new InputError(
+      weight?.reason.replace(/\.$/, "") ?? `${nodeLabel(node)}: is no linear layer`,
+    );
+  }
+  const written = normalized(graph, { wanted: [weight], skipped: [] }).graph;
+  // A negative alpha of a Gemm was multiplied into its weights and turned them round.
+  if (floatAttribute(original, "alpha", 1) < 0) return written;
+  return changeGraph(written, { initializers: [{ ...tensor, name: weight.value }] });
 }

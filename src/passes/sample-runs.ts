@@ -16,6 +16,16 @@ export interface ValueBatch {
   readonly labels?: Int32Array;
 }
 
+export interface SampleRunSettings {
+  /** Runs each batch several times, with masks for further inputs of the graph. */
+  readonly masked?: MaskedRuns;
+  /**
+   * Values that the runtime computes as they stand instead of fusing them into the operator behind
+   * them, which rounds differently. They are not handed over.
+   */
+  readonly apart?: readonly string[];
+}
+
 /** How passes and analyses measure a model on data; the engine provides it. */
 export interface SampleRuns {
   /** What people call the data. */
@@ -26,13 +36,12 @@ export interface SampleRuns {
    * Runs all samples through a graph, in inference mode and in the data's order, and hands over the
    * given values batch by batch. The arrays are the visitor's only until it returns.
    *
-   * @param masked runs each batch several times, with masks for further inputs of the graph.
    * @throws InputError when the data does not fit the model.
    */
   run(
     graph: Graph,
     values: readonly string[],
     visit: (batch: ValueBatch) => void,
-    masked?: MaskedRuns,
+    settings?: SampleRunSettings,
   ): Promise<void>;
 }

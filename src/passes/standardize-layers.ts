@@ -14,7 +14,7 @@ import type { LinearLayer } from "./linear-layer.ts";
 import { linearOperator } from "./linear-operators.ts";
 import { siteId } from "./pass.ts";
 import { isRefusal, nodeLabel } from "./refusal.ts";
-import type { SampleRuns } from "./sample-runs.ts";
+import type { SampleRuns, ValueBatch } from "./sample-runs.ts";
 import { roundOnce } from "./scaled-tensor.ts";
 import { rankOf } from "./value-types.ts";
 
@@ -31,11 +31,24 @@ interface Measured {
   readonly deviation: Float64Array;
 }
 
+/** A graph, and a node of it. */
+export interface LayerInGraph {
+  readonly graph: Graph;
+  readonly node: Node;
+}
+
 export interface Standardized {
   readonly graph: Graph;
-  /** The given nodes as they stand in the changed graph. */
-  readonly nodes: readonly Node[];
   readonly table: ReportTable;
+  /** The largest |mean| and |variance − 1| of any channel of the result. */
+  readonly worst: number;
+}
+
+/** A layer that was standardized. */
+interface StandardizedLayer {
+  readonly place: PreActivation;
+  readonly before: Measured;
+  readonly after: readonly Moments[];
 }
 
 /**
@@ -46,35 +59,42 @@ export interface Standardized {
  *
  * Source: T. Salimans and D. Kingma, "Weight Normalization", 2016, eq. 5 and 6.
  *
+ * A channel that varies by a thousandth of its mean, as behind a pooling, shows a difference in the
+ * layers before it a thousand times as large. So those are in their final form when it is measured
+ * (g·v/‖v‖ rounds otherwise than W/σ), and the runtime computes their pre-activations as they stand:
+ * fused with what follows, a whole channel of them rounds otherwise, and measured in a model that
+ * shows them all, variances were off by up to 10⁻³.
+ *
  * @param nodes linear layers in topological order, each with a stored weight.
+ * @param write gives a layer of a graph its final form; its result keeps its name.
  * @throws InputError where a channel does not vary on the data, or a bias cannot be changed.
  */
 export async function standardizeLayers(
   graph: Graph,
   nodes: readonly Node[],
   samples: SampleRuns,
+  write: (layer: LayerInGraph, original: Node) => Graph,
 ): Promise<Standardized> {
-  const names = new GraphBuilder(takenNames(graph));
-  const changedNodes: Node[] = [];
-  const places: PreActivation[] = [];
-  const before: Measured[] = [];
+  const layers: StandardizedLayer[] = [];
+  const values: string[] = [];
   let current = graph;
-  for (const node of nodes) {
-    const place = preActivation(current, node);
-    const [moments = []] = await channelMoments(current, [place], samples);
-    const measured = requireVaried(place, moments, samples);
-    const changed = standardized(current, place, measured, names);
-    current = changed.graph;
-    changedNodes.push(changed.node);
-    places.push(place);
-    before.push(measured);
+  let last: Omit<StandardizedLayer, "after"> | undefined;
+  // Nothing behind a layer changes it, so it is measured for the last time together with the next.
+  for (const node of [...nodes, undefined]) {
+    const place = node === undefined ? undefined : preActivation(current, node);
+    const places = [last?.place, place].filter((each) => each !== undefined);
+    const measured = await channelMoments(current, places, samples, values);
+    if (last !== undefined) layers.push({ ...last, after: measured[0] ?? [] });
+    if (node === undefined || place === undefined) break;
+    const before = requireVaried(place, measured.at(-1) ?? [], samples);
+    current = write(standardized(current, place, before), node);
+    values.push(place.value);
+    last = { place, before };
   }
-  const after = await channelMoments(current, places, samples);
-  const rows = places.map((place, position) =>
-    tableRow(place, before[position] as Measured, after[position] ?? []),
-  );
   const title = `Pre-activations on ${samples.name}`;
-  return { graph: current, nodes: changedNodes, table: { title, columns: COLUMNS, rows } };
+  const table = { title, columns: COLUMNS, rows: layers.map(tableRow) };
+  const worst = layers.map(({ after }) => Math.max(...worstOf(after))).reduce(larger, 0);
+  return { graph: current, table, worst };
 }
 
 const COLUMNS = [
@@ -86,19 +106,21 @@ const COLUMNS = [
   "largest |variance − 1| after",
 ];
 
-function tableRow(
-  { layer }: PreActivation,
-  { mean, deviation }: Measured,
-  after: readonly Moments[],
-): readonly (string | number)[] {
+function tableRow({ place, before, after }: StandardizedLayer): readonly (string | number)[] {
+  const { mean, deviation } = before;
   const range = (values: Float64Array) => {
     const [least, most] = [values.reduce((a, b) => Math.min(a, b)), values.reduce(larger)];
     return `${least.toPrecision(3)} to ${most.toPrecision(3)}`;
   };
-  const means = after.map((each) => Math.abs(each.mean));
-  const variances = after.map((each) => Math.abs(standardDeviation(each) ** 2 - 1));
-  const worst = [means.reduce(larger, 0), variances.reduce(larger, 0)];
-  return [siteId(layer.node), mean.length, range(mean), range(deviation), ...worst];
+  const { node } = place.layer;
+  return [siteId(node), mean.length, range(mean), range(deviation), ...worstOf(after)];
+}
+
+/** The largest |mean| and |variance − 1| of the channels. */
+function worstOf(moments: readonly Moments[]): readonly [number, number] {
+  const means = moments.map((each) => Math.abs(each.mean));
+  const variances = moments.map((each) => Math.abs(standardDeviation(each) ** 2 - 1));
+  return [means.reduce(larger, 0), variances.reduce(larger, 0)];
 }
 
 function larger(a: number, b: number): number {
@@ -133,15 +155,20 @@ function biasBehind(graph: Graph, { axis, channels }: LinearLayer, product: stri
   return bias.dims.at(fromRight) === channels ? { node, input, bias } : undefined;
 }
 
-/** The moments of each channel over all samples and positions, one list a place. */
+/**
+ * The moments of each channel over all samples and positions, one list a place.
+ *
+ * @param apart values before them that the runtime is to compute as they stand.
+ */
 async function channelMoments(
   graph: Graph,
   places: readonly PreActivation[],
   samples: SampleRuns,
+  apart: readonly string[],
 ): Promise<(readonly Moments[])[]> {
   const moments = places.map(() => new ChannelMoments());
   const wanted = places.map(({ value }) => value);
-  await samples.run(graph, wanted, ({ values }) => {
+  const visit = ({ values }: ValueBatch) => {
     for (const [position, { layer, value }] of places.entries()) {
       const found = values.get(value);
       if (found === undefined) continue;
@@ -150,7 +177,8 @@ async function channelMoments(
       const behind = elementCount(dims.slice(layer.axis + 1));
       moments[position]?.add([before, layer.channels, behind], data);
     }
-  });
+  };
+  await samples.run(graph, wanted, visit, { apart });
   return moments.map(({ channels }) => channels);
 }
 
@@ -186,9 +214,8 @@ function standardized(
   graph: Graph,
   { layer, add }: PreActivation,
   { mean, deviation }: Measured,
-  builder: GraphBuilder,
-): { readonly graph: Graph; readonly node: Node } {
-  const names = { builder, copies: false };
+): LayerInGraph {
+  const names = { builder: new GraphBuilder(takenNames(graph)), copies: false };
   const scale = deviation.map((value) => 1 / value);
   const shift = mean.map((value, channel) => -value / (deviation[channel] as number));
   const own = add === undefined ? shift : shift.slice().fill(0);

@@ -15,6 +15,8 @@ export interface SampleRunOptions {
   /** Samples to run, in this order; all in the data's order when left out. */
   readonly rows?: Int32Array;
   readonly values: readonly string[];
+  /** Further values to compute as they stand, as outputs that nobody reads. */
+  readonly apart?: readonly string[];
   /** Runs each batch that often, with masks as further inputs; once without where left out. */
   readonly masked?: MaskedRuns;
   readonly runtime: Runtime;
@@ -48,7 +50,8 @@ export async function runSamples(
   const rows = options.rows ?? Int32Array.from({ length: dataset.count }, (_, row) => row);
   const size = input.batchSize ?? Math.min(LARGEST_BATCH, rows.length);
   const drawer = new MaskDrawer(masked);
-  const session = await runtime.createSession(encodeModel(inferencePart(graph, values)));
+  const computed = [...new Set([...values, ...(options.apart ?? [])])];
+  const session = await runtime.createSession(encodeModel(inferencePart(graph, computed)));
   try {
     for (let start = 0; start < rows.length; start += size) {
       const count = Math.min(size, rows.length - start);
