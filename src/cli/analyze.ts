@@ -1,6 +1,6 @@
 import { ANALYSES } from "../analyses/registry.ts";
 import { analyze } from "../engine/analyze.ts";
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
 import { settingsOf } from "./settings.ts";
 import { printTable } from "./table.ts";

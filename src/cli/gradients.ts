@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { writeGradients } from "../engine/gradients.ts";
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import { type AddCommand, commandContext, print, printJson } from "./command.ts";
 
 interface GradientsOptions {

@@ -1,5 +1,5 @@
 import { modelReport } from "../engine/model-report.ts";
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Finding, ModelReport, ValueReport } from "../protocol/reports.ts";
 import { type AddCommand, print, printJson } from "./command.ts";

@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { savingIn } from "../engine/context.ts";
 import { runPass } from "../engine/run-pass.ts";
-import { readModel } from "../formats/onnx/read.ts";
-import { saveModel } from "../formats/onnx/write.ts";
+import { readModel, saveModel } from "../formats/registry.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Pass } from "../passes/pass.ts";
 import type { PassReport } from "../protocol/reports.ts";

@@ -1,4 +1,4 @@
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import type { ValueStatistics } from "../protocol/reports.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { modelStatistics } from "../training/model-statistics.ts";

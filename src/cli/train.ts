@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { RequestContext } from "../engine/context.ts";
 import { preparedModel } from "../engine/prepared-model.ts";
 import { resumeTraining } from "../engine/resume-training.ts";
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";

@@ -1,5 +1,5 @@
 import { compareModels } from "../engine/certificate/compare-models.ts";
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
 

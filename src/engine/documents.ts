@@ -1,4 +1,4 @@
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { DocumentRequest, Edit } from "../protocol/engine.ts";
 import type { RequestContext } from "./context.ts";

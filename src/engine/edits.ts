@@ -1,6 +1,6 @@
 import { equals } from "@bufbuild/protobuf";
 import { type NodeProto, NodeProtoSchema } from "onnx-buf";
-import { readModel } from "../formats/onnx/read.ts";
+import { readModel } from "../formats/registry.ts";
 import { dataTypeName } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -52,5 +52,7 @@ function replaceModel(graph: Graph, trained: Graph): Graph {
     if (before === undefined) return node;
     return equals(NodeProtoSchema, before as NodeProto, node as NodeProto) ? before : node;
   });
-  return { ...trained, nodes };
+  // A model of another format was trained as ONNX; its nodes still know their layers.
+  const other = graph.source.format !== trained.source.format;
+  return { ...trained, nodes, ...(other ? { source: graph.source } : {}) };
 }

@@ -1,5 +1,4 @@
-import { readModel } from "../formats/onnx/read.ts";
-import { saveModel } from "../formats/onnx/write.ts";
+import { readModel, saveModel } from "../formats/registry.ts";
 import type {
   EngineMethod,
   EngineParams,

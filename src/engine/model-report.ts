@@ -7,7 +7,7 @@ import { graphCount } from "./graph-count.ts";
 /** The summary that `inspect` prints and the model page's header shows. */
 export function modelReport(graph: Graph): ModelReport {
   return {
-    format: "onnx",
+    format: graph.source.format === "memory" ? "onnx" : graph.source.format,
     opset: standardOpset(graph),
     irVersion: graph.irVersion,
     producer: graph.producer,

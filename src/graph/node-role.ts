@@ -40,7 +40,8 @@ function numberKey(name: string): string {
   return `normlens.${name}`;
 }
 
-function withNote(node: Node, key: string, value: string): Node {
+/** The node with a note in its metadata, in place of one of the same key. */
+export function withNote(node: Node, key: string, value: string): Node {
   const others = node.metadataProps.filter((note) => note.key !== key);
   const note = create(StringStringEntryProtoSchema, { key, value });
   return changeNode(node, { metadataProps: [...others, note] });

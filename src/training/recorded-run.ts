@@ -1,5 +1,5 @@
 import { allocateBatch } from "../data/batches.ts";
-import { saveModel } from "../formats/onnx/write.ts";
+import { saveModel } from "../formats/registry.ts";
 import type { TrainResult } from "../protocol/engine.ts";
 import type {
   MemoryEstimate,

@@ -1,4 +1,5 @@
 import { openDataset } from "../data/open-dataset.ts";
+import { requireWritable } from "../formats/registry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
@@ -50,6 +51,8 @@ const SMALLEST_EVALUATION_BATCH = 64;
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, runtime, resume, signal } = options;
   checkConfig(config);
+  // Hours of training must not end with a model that cannot be saved.
+  if (options.output !== undefined) await requireWritable(options.graph, options.output);
   const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
   await letCancel(signal);
   const plan = planTraining(options.graph, data, config);

@@ -1,0 +1,170 @@
+import type { AttributeValue } from "../../graph/attributes.ts";
+import { DataType } from "../../graph/data-type.ts";
+import { isObject } from "./json.ts";
+import type { LayerCall } from "./layer-call.ts";
+import type { LayerRule } from "./layer-rule.ts";
+import { type LayerValue, valueAxis } from "./layer-value.ts";
+
+/** Adds an activation to a value; the nodes' parts begin with `part`. */
+type Activation = (call: LayerCall, x: LayerValue, part: string) => string;
+
+function operator(opType: string, attributes: Record<string, AttributeValue> = {}): Activation {
+  return (call, { value }, part) => call.add(part, opType, [value], attributes);
+}
+
+/** x · f(x), as Swish and Mish are. */
+function gated(gate: Activation): Activation {
+  return (call, x, part) => call.add(part, "Mul", [x.value, gate(call, x, `${part}/gate`)]);
+}
+
+function scalar(call: LayerCall, value: number): string {
+  return call.builder.scalar(value);
+}
+
+const clipped = (call: LayerCall, x: string, part: string, low: number, high: number) =>
+  call.add(part, "Clip", [x, scalar(call, low), scalar(call, high)]);
+
+/** softmax over the last axis of the file's order. */
+function softmax(opType: string): Activation {
+  return (call, x, part) =>
+    call.add(part, opType, [x.value], { axis: { int: valueAxis(x, x.shape.length - 1) } });
+}
+
+/** GELU(x) = ½x·(1 + erf(x/√2)); or ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks & Gimpel). */
+function gelu(approximate: boolean): Activation {
+  return (call, { value }, part) => {
+    const named = (name: string) => `${part}/${name}`;
+    let inner: string;
+    if (approximate) {
+      const cube = call.add(named("cube"), "Pow", [value, scalar(call, 3)]);
+      const small = call.add(named("small"), "Mul", [cube, scalar(call, 0.044715)]);
+      const sum = call.add(named("sum"), "Add", [value, small]);
+      const scaled = call.add(named("scaled"), "Mul", [sum, scalar(call, Math.sqrt(2 / Math.PI))]);
+      inner = call.add(named("inner"), "Tanh", [scaled]);
+    } else {
+      const scaled = call.add(named("scaled"), "Mul", [value, scalar(call, Math.SQRT1_2)]);
+      inner = call.add(named("inner"), "Erf", [scaled]);
+    }
+    const gate = call.add(named("gate"), "Add", [inner, scalar(call, 1)]);
+    const half = call.add(named("half"), "Mul", [value, scalar(call, 0.5)]);
+    return call.add(part, "Mul", [half, gate]);
+  };
+}
+
+/** clip(0.2·x + 0.5, 0, 1) up to Keras 2 and in TensorFlow.js; relu6(x + 3)/6 from Keras 3 on. */
+const hardSigmoid: Activation = (call, { value }, part) =>
+  call.add(part, "HardSigmoid", [value], {
+    alpha: { float: call.context.dialect === "keras3" ? 1 / 6 : 0.2 },
+    beta: { float: 0.5 },
+  });
+
+/** Activations by name, without underscores and in lower case. */
+const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
+  ["linear", (_call: LayerCall, { value }: LayerValue) => value],
+  ["relu", operator("Relu")],
+  ["relu6", (call: LayerCall, x: LayerValue, part: string) => clipped(call, x.value, part, 0, 6)],
+  ["sigmoid", operator("Sigmoid")],
+  ["tanh", operator("Tanh")],
+  ["softmax", softmax("Softmax")],
+  ["logsoftmax", softmax("LogSoftmax")],
+  ["elu", operator("Elu")],
+  ["selu", operator("Selu")],
+  ["softplus", operator("Softplus")],
+  ["softsign", operator("Softsign")],
+  ["exponential", operator("Exp")],
+  ["hardsigmoid", hardSigmoid],
+  ["swish", gated(operator("Sigmoid"))],
+  ["silu", gated(operator("Sigmoid"))],
+  ["hardswish", gated(operator("HardSigmoid", { alpha: { float: 1 / 6 }, beta: { float: 0.5 } }))],
+  ["gelu", gelu(false)],
+  ["gelunew", gelu(true)],
+  ["leakyrelu", operator("LeakyRelu", { alpha: { float: 0.2 } })],
+  [
+    "mish",
+    gated((call, { value }, part) =>
+      call.add(part, "Tanh", [call.add(`${part}/softplus`, "Softplus", [value])]),
+    ),
+  ],
+]);
+
+/** The activation that a field of a layer names; the value as it is where there is none. */
+export function activated(call: LayerCall, x: LayerValue, part = "activation"): LayerValue {
+  const stated = call.fields.value("activation") ?? "linear";
+  const name = isObject(stated) ? (stated.class_name ?? stated.registered_name) : stated;
+  const key = typeof name === "string" ? name.toLowerCase().replaceAll("_", "") : "";
+  const activation = ACTIVATIONS.get(key);
+  if (activation === undefined)
+    call.refuse(`its activation ${JSON.stringify(stated)} is not known`);
+  return { ...x, value: (activation as Activation)(call, x, part) };
+}
+
+/** max_value, negative_slope and threshold of ReLU; only what ONNX has an operator for. */
+function relu(call: LayerCall): LayerValue {
+  const { fields, input } = call;
+  const slope = fields.number("negative_slope", 0);
+  if (fields.number("threshold", 0) !== 0) call.refuse("a ReLU with a threshold is not supported");
+  const most = fields.has("max_value") ? fields.number("max_value") : undefined;
+  if (most !== undefined && slope !== 0) {
+    call.refuse("a ReLU with both max_value and negative_slope is not supported");
+  }
+  if (most !== undefined) return { ...input, value: clipped(call, input.value, "main", 0, most) };
+  if (slope === 0) return call.elementwise("main", "Relu");
+  return call.elementwise("main", "LeakyRelu", { alpha: { float: slope } });
+}
+
+/** One slope for each place of an image, but for the shared axes. */
+function parametricRelu(call: LayerCall): LayerValue {
+  const input = call.inFileOrder(call.input);
+  const shared = new Set(call.fields.has("shared_axes") ? call.fields.integers("shared_axes") : []);
+  const dims = input.shape.slice(1).map((size, axis) => {
+    if (shared.has(axis + 1)) return 1;
+    if (size === null) call.refuse(`the size of axis ${axis + 1} of its input is not known`);
+    return size as number;
+  });
+  return { ...input, value: call.add("main", "PRelu", [input.value, call.weight("alpha", dims)]) };
+}
+
+export const activationLayers: readonly LayerRule[] = [
+  { classNames: ["Activation"], build: (call) => activated(call, call.input, "main") },
+  { classNames: ["ReLU"], build: relu },
+  {
+    classNames: ["LeakyReLU"],
+    build: (call) => {
+      const field = call.fields.has("negative_slope") ? "negative_slope" : "alpha";
+      return call.elementwise("main", "LeakyRelu", {
+        alpha: { float: call.fields.number(field, 0.3) },
+      });
+    },
+  },
+  { classNames: ["PReLU"], build: parametricRelu },
+  {
+    classNames: ["ELU"],
+    build: (call) =>
+      call.elementwise("main", "Elu", { alpha: { float: call.fields.number("alpha", 1) } }),
+  },
+  {
+    classNames: ["ThresholdedReLU"],
+    build: (call) =>
+      call.elementwise("main", "ThresholdedRelu", {
+        alpha: { float: call.fields.number("theta", 1) },
+      }),
+  },
+  {
+    classNames: ["Softmax"],
+    build: (call) => {
+      const { input } = call;
+      const axis = call.fields.integer("axis", -1);
+      const counted = axis < 0 ? axis + input.shape.length : axis;
+      if (counted < 0 || counted >= input.shape.length)
+        call.fields.refuse("axis", "an axis of its input");
+      return call.elementwise("main", "Softmax", { axis: { int: valueAxis(input, counted) } });
+    },
+  },
+];
+
+/** Values that an integer input has to become first. */
+export function asFloat(call: LayerCall, x: LayerValue): LayerValue {
+  if (x.dataType === DataType.FLOAT) return x;
+  const value = call.add("cast", "Cast", [x.value], { to: { int: DataType.FLOAT } });
+  return { ...x, value, dataType: DataType.FLOAT };
+}

@@ -1,0 +1,213 @@
+import type { Graph, Node } from "../../graph/graph.ts";
+import { indexOf } from "../../graph/index.ts";
+import { InputError } from "../../graph/input-error.ts";
+import { nodeOrigin } from "../../graph/node-origin.ts";
+import { readFloat64 } from "../../graph/numbers.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import type { WeightPlace, WeightUse } from "./layer-call.ts";
+import type { LayerRecord } from "./read-layers.ts";
+import { fileBytes, sameSizes } from "./weight-layout.ts";
+
+/** What an edit of the graph amounts to in terms of the layers it came from. */
+export interface LayerEdits {
+  /** Paths of layers that are gone; what read them reads what they read. */
+  readonly removed: ReadonlySet<string>;
+  /** Fields of a layer's config that change, by its path. */
+  readonly fields: ReadonlyMap<string, Readonly<Record<string, boolean>>>;
+  readonly weights: readonly WeightEdit[];
+}
+
+export interface WeightEdit {
+  readonly record: LayerRecord;
+  readonly use: WeightUse;
+  /** The new numbers in the file's order; undefined where the weight is gone. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * Finds what became of each layer. It only proposes: whoever writes the result reads it again and
+ * compares it with the edited graph, so that nothing wrong is ever written.
+ *
+ * @param read the graph as it was read.
+ * @throws InputError naming the layer or node that the format has no place for.
+ */
+export function findLayerEdits(
+  read: Graph,
+  edited: Graph,
+  records: ReadonlyMap<string, LayerRecord>,
+): LayerEdits {
+  const before = nodesByOrigin(read);
+  const after = nodesByOrigin(edited);
+  adoptBiases(edited, records, after);
+  const removed = new Set<string>();
+  const fields = new Map<string, Record<string, boolean>>();
+  const weights: WeightEdit[] = [];
+  for (const [path, record] of records) {
+    const own = [...before.keys()].filter((key) => originOf(key).layer === path);
+    const gone = own.filter((key) => !after.has(key));
+    if (own.length > 0 && gone.length === own.length) {
+      removed.add(path);
+      for (const use of usesOf(record)) {
+        if (use.stored !== undefined) weights.push({ record, use, bytes: undefined });
+      }
+      continue;
+    }
+    const [first] = gone;
+    if (first !== undefined) {
+      throw new InputError(
+        `layer ${path}: a part of it is gone (${originOf(first).part}), which its config cannot say`,
+      );
+    }
+    for (const edit of weightEdits(read, edited, record, after)) {
+      weights.push(edit);
+      const { flag, stored } = edit.use;
+      const present = edit.bytes !== undefined;
+      if (flag !== undefined && present !== (stored !== undefined)) {
+        fields.set(path, { ...fields.get(path), [flag]: present });
+      }
+    }
+  }
+  return { removed, fields, weights };
+}
+
+type NodesByOrigin = Map<string, Node>;
+
+function originKey(layer: string, call: number, part: string): string {
+  return JSON.stringify([layer, call, part]);
+}
+
+function originOf(key: string): { layer: string; part: string } {
+  const [layer, , part] = JSON.parse(key) as [string, number, string];
+  return { layer, part };
+}
+
+function nodesByOrigin(graph: Graph): NodesByOrigin {
+  const nodes: NodesByOrigin = new Map();
+  for (const node of graph.nodes) {
+    const origin = nodeOrigin(node);
+    if (origin === undefined) continue;
+    const key = originKey(origin.layer, origin.call, origin.part);
+    if (nodes.has(key)) {
+      throw new InputError(
+        `layer ${origin.layer}: it is there twice after the edits, which would need a layer more`,
+      );
+    }
+    nodes.set(key, node);
+  }
+  return nodes;
+}
+
+/** An Add that an edit put behind a product is the bias that the layer went without. */
+function adoptBiases(
+  edited: Graph,
+  records: ReadonlyMap<string, LayerRecord>,
+  nodes: NodesByOrigin,
+): void {
+  const index = indexOf(edited);
+  for (const [path, { calls }] of records) {
+    for (const [call, { places }] of calls.entries()) {
+      const place = places.find(({ part, use }) => part === "bias" && use.value === "");
+      const product = nodes.get(originKey(path, call, "main"));
+      if (place === undefined || product === undefined) continue;
+      const [use, ...others] = index.uses(product.output[0] ?? "");
+      const adds = use?.node.opType === "Add" && nodeOrigin(use.node) === undefined;
+      if (adds && others.length === 0) nodes.set(originKey(path, call, "bias"), use.node);
+    }
+  }
+}
+
+function* usesOf(record: LayerRecord): Iterable<WeightUse> {
+  const seen = new Set<string>();
+  for (const { use } of record.calls.flatMap(({ places }) => places)) {
+    if (!seen.has(use.weight)) yield use;
+    seen.add(use.weight);
+  }
+}
+
+/** What changed of a layer's weights; all calls and nodes that read one have to agree on it. */
+function weightEdits(
+  read: Graph,
+  edited: Graph,
+  record: LayerRecord,
+  nodes: NodesByOrigin,
+): WeightEdit[] {
+  const edits: WeightEdit[] = [];
+  for (const use of usesOf(record)) {
+    const found = record.calls.flatMap(({ places }, call) =>
+      places
+        .filter((place) => place.use.weight === use.weight)
+        .map((place) =>
+          weightAt(
+            edited,
+            record,
+            nodes.get(originKey(record.path.join("/"), call, place.part)),
+            place,
+          ),
+        ),
+    );
+    const [first, ...others] = found;
+    if (others.some((other) => !sameTensor(first, other))) {
+      throw new InputError(
+        `layer ${record.path.join("/")}: it is used more than once, and its uses have different weights ${use.weight} now`,
+      );
+    }
+    if (first === read.initializers.get(use.value) && (first !== undefined || use.value === "")) {
+      continue;
+    }
+    const edit = weightEdit(record, use, first);
+    if (edit !== undefined) edits.push(edit);
+  }
+  return edits;
+}
+
+/** The tensor that stands at a weight's place now; undefined where nothing does. */
+function weightAt(
+  edited: Graph,
+  record: LayerRecord,
+  node: Node | undefined,
+  { input, use }: WeightPlace,
+): Tensor | undefined {
+  // Either factor or summand of what an edit added may be the constant one.
+  const values =
+    node !== undefined && nodeOrigin(node) === undefined ? node.input : [node?.input[input] ?? ""];
+  const value = values.find((name) => edited.initializers.has(name)) ?? values[0] ?? "";
+  if (value === "") return undefined;
+  const tensor = edited.initializers.get(value);
+  if (tensor === undefined) {
+    throw new InputError(
+      `layer ${record.path.join("/")}: its ${use.weight} is computed while the model runs; a layer stores it`,
+    );
+  }
+  return tensor;
+}
+
+function sameTensor(a: Tensor | undefined, b: Tensor | undefined): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined) return false;
+  return sameSizes(a.dims, b.dims) && Buffer.compare(a.data.read(), b.data.read()) === 0;
+}
+
+function weightEdit(
+  record: LayerRecord,
+  use: WeightUse,
+  tensor: Tensor | undefined,
+): WeightEdit | undefined {
+  const layer = `layer ${record.path.join("/")}`;
+  if (tensor === undefined) {
+    if (use.flag === undefined)
+      throw new InputError(`${layer}: it cannot do without its ${use.weight}`);
+    return use.stored === undefined ? undefined : { record, use, bytes: undefined };
+  }
+  const filled = use.stored === undefined && use.absent !== undefined;
+  if (filled && readFloat64(tensor).every((number) => number === use.absent)) return undefined;
+  const dims = use.layout.dims(use.storedDims);
+  if (!sameSizes(tensor.dims, dims)) {
+    throw new InputError(
+      `${layer}: its ${use.weight} has shape [${tensor.dims}] now in place of [${dims}]; layers of this format keep their sizes`,
+    );
+  }
+  const bytes = fileBytes(tensor, use.storedDims, use.layout);
+  const stored = use.stored?.data.read();
+  if (stored !== undefined && Buffer.compare(stored, bytes) === 0) return undefined;
+  return { record, use, bytes };
+}

@@ -1,0 +1,31 @@
+import type { LayerCall } from "./layer-call.ts";
+import type { LayerRule } from "./layer-rule.ts";
+import type { LayerValue } from "./layer-value.ts";
+
+/** rate is the probability to drop, as in ONNX; the layer does nothing at inference. */
+function dropout(call: LayerCall): LayerValue {
+  const rate = call.fields.number("rate");
+  if (rate < 0 || rate > 1) call.fields.refuse("rate", "a number from 0 to 1");
+  if (call.fields.has("noise_shape")) call.fields.refuse("noise_shape", "null");
+  const ratio = call.constant("rate", [], [rate]);
+  return { ...call.input, value: call.add("main", "Dropout", [call.input.value, ratio]) };
+}
+
+/** Noise that ONNX has no operator for: nothing at inference, and left out while training. */
+const atTrainingOnly = (call: LayerCall): LayerValue => call.elementwise("main", "Identity");
+
+export const noiseLayers: readonly LayerRule[] = [
+  { classNames: ["Dropout"], build: dropout },
+  {
+    classNames: [
+      "SpatialDropout1D",
+      "SpatialDropout2D",
+      "SpatialDropout3D",
+      "GaussianNoise",
+      "GaussianDropout",
+      "AlphaDropout",
+      "ActivityRegularization",
+    ],
+    build: atTrainingOnly,
+  },
+];

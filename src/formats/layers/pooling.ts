@@ -1,0 +1,59 @@
+import type { LayerCall } from "./layer-call.ts";
+import type { LayerRule } from "./layer-rule.ts";
+import type { LayerValue } from "./layer-value.ts";
+import { imageOf, windowAttributes, windowPadding, windowPositions } from "./window.ts";
+
+/** Averages leave out the padding, as TensorFlow's do and ONNX's by default. */
+function pooling(opType: "MaxPool" | "AveragePool", axes: number): (call: LayerCall) => LayerValue {
+  return (call) => {
+    const image = imageOf(call, axes);
+    const kernel = call.fields.sizes("pool_size", axes, 2);
+    const window = {
+      kernel,
+      strides: call.fields.has("strides") ? call.fields.sizes("strides", axes) : kernel,
+      dilations: kernel.map(() => 1),
+      padding: windowPadding(call),
+    };
+    const attributes = windowAttributes(image.positions, window);
+    const value = call.add("main", opType, [image.value], attributes);
+    return image.result(value, image.channels, windowPositions(image.positions, window));
+  };
+}
+
+/** One number for each channel, without the axes of positions unless keepdims says so. */
+function globalPooling(
+  opType: "GlobalMaxPool" | "GlobalAveragePool",
+  axes: number,
+): (call: LayerCall) => LayerValue {
+  return (call) => {
+    const image = imageOf(call, axes);
+    if (call.fields.boolean("keepdims", false)) {
+      const value = call.add("main", opType, [image.value]);
+      return image.result(
+        value,
+        image.channels,
+        image.positions.map(() => 1),
+      );
+    }
+    const pooled = call.add("pool", opType, [image.value]);
+    const value = call.add("main", "Flatten", [pooled]);
+    const shape = [image.batch, image.channels];
+    return { ...call.input, value, shape, moved: false };
+  };
+}
+
+export const poolingLayers: readonly LayerRule[] = [1, 2, 3].flatMap((axes): LayerRule[] => [
+  { classNames: [`MaxPooling${axes}D`, `MaxPool${axes}D`], build: pooling("MaxPool", axes) },
+  {
+    classNames: [`AveragePooling${axes}D`, `AvgPool${axes}D`],
+    build: pooling("AveragePool", axes),
+  },
+  {
+    classNames: [`GlobalMaxPooling${axes}D`, `GlobalMaxPool${axes}D`],
+    build: globalPooling("GlobalMaxPool", axes),
+  },
+  {
+    classNames: [`GlobalAveragePooling${axes}D`, `GlobalAvgPool${axes}D`],
+    build: globalPooling("GlobalAveragePool", axes),
+  },
+]);

@@ -1,0 +1,124 @@
+import { InputError } from "../../graph/input-error.ts";
+import { isList, isObject, type Json, type JsonObject } from "./json.ts";
+import type { LayerEdits } from "./layer-edits.ts";
+import type { LayerConfig, ModelConfig } from "./model-config.ts";
+
+/** Fields by which the first layer of a Sequential model states the input. */
+const INPUT_FIELDS = ["batch_input_shape", "batch_shape", "dtype"] as const;
+
+/** The model's object with the edits made; objects that do not change are the same ones. */
+export function rewrittenConfig(
+  model: ModelConfig,
+  edits: Pick<LayerEdits, "removed" | "fields">,
+  path: readonly string[] = [],
+): JsonObject {
+  const { raw } = model;
+  const layersBefore = isList(raw.config) ? raw.config : (raw.config as JsonObject).layers;
+  const gone = model.layers.filter(({ name }) => edits.removed.has([...path, name].join("/")));
+  const redirect = redirection(gone);
+  const layers: Json[] = [];
+  for (const layer of model.layers) {
+    if (layer.raw === undefined || gone.includes(layer)) continue;
+    layers.push(rewrittenLayer(layer, edits, path, redirect));
+  }
+  if (layers.length === 0) throw new InputError("no layer would be left, and a model needs one");
+  if (model.sequential) keepInput(model, gone, layers);
+  if (isList(layersBefore) && sameItems(layersBefore, layers)) return raw;
+  if (isList(raw.config)) return { ...raw, config: layers };
+  const config = raw.config as JsonObject;
+  const outputs = config.output_layers;
+  const changed = outputs === undefined ? {} : { output_layers: redirect(outputs) };
+  return { ...raw, config: { ...config, layers, ...changed } };
+}
+
+function rewrittenLayer(
+  layer: LayerConfig,
+  edits: Pick<LayerEdits, "removed" | "fields">,
+  path: readonly string[],
+  redirect: (json: Json) => Json,
+): JsonObject {
+  const raw = layer.raw as JsonObject;
+  const full = [...path, layer.name];
+  let changed = layer.model === undefined ? raw : rewrittenConfig(layer.model, edits, full);
+  const fields = edits.fields.get(full.join("/"));
+  if (fields !== undefined) changed = { ...changed, config: { ...layer.fields.config, ...fields } };
+  const inbound = raw.inbound_nodes;
+  const redirected = inbound === undefined ? undefined : redirect(inbound);
+  if (redirected === undefined || redirected === inbound) return changed;
+  return { ...changed, inbound_nodes: redirected };
+}
+
+/** References to layers that are gone become references to what those read. */
+function redirection(gone: readonly LayerConfig[]): (json: Json) => Json {
+  const targets = new Map<string, Json>();
+  for (const layer of gone) {
+    for (const [call, inputs] of layer.calls.entries()) {
+      if (inputs.length !== 1) {
+        throw new InputError(
+          `layer ${layer.name}: it has ${inputs.length} inputs, so none can take its place`,
+        );
+      }
+      targets.set(`${call}:${layer.name}`, firstReference(rawCall(layer, call)) ?? null);
+    }
+  }
+  const redirect = (json: Json): Json => {
+    if (isList(json)) {
+      const [layer, call, output] = json;
+      if (typeof layer === "string" && typeof call === "number" && typeof output === "number") {
+        const target = targets.get(`${call}:${layer}`);
+        // What was read by a layer that is gone may be gone itself.
+        return isList(target) ? redirect([...target.slice(0, 3), ...json.slice(3)]) : json;
+      }
+      const items = json.map(redirect);
+      return sameItems(json, items) ? json : items;
+    }
+    if (!isObject(json)) return json;
+    const entries = Object.entries(json).map(([key, value]) => [key, redirect(value)] as const);
+    return entries.every(([key, value]) => value === json[key])
+      ? json
+      : Object.fromEntries(entries);
+  };
+  return targets.size === 0 ? (json) => json : redirect;
+}
+
+function rawCall(layer: LayerConfig, call: number): Json {
+  const inbound = layer.raw?.inbound_nodes;
+  return (isList(inbound) ? inbound[call] : undefined) ?? null;
+}
+
+/** The first [layer, call, output] inside. */
+function firstReference(json: Json | undefined): Json | undefined {
+  if (isList(json)) {
+    if (typeof json[0] === "string" && typeof json[1] === "number") return json;
+    for (const item of json) {
+      const found = firstReference(item);
+      if (found !== undefined) return found;
+    }
+  } else if (isObject(json)) {
+    for (const item of Object.values(json)) {
+      const found = firstReference(item);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The first layer states the shape of the input and gives it its name. Where it goes, an InputLayer
+ * says both.
+ */
+function keepInput(model: ModelConfig, gone: readonly LayerConfig[], layers: Json[]): void {
+  const [input, first] = model.layers;
+  if (input === undefined || first === undefined || input.raw !== undefined) return;
+  if (!gone.includes(first)) return;
+  const stated = INPUT_FIELDS.flatMap((name) => {
+    const value = first.fields.value(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const config = { ...Object.fromEntries(stated), sparse: false, name: input.name };
+  layers.unshift({ class_name: "InputLayer", config });
+}
+
+function sameItems(a: readonly Json[], b: readonly Json[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}

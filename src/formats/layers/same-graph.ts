@@ -1,0 +1,103 @@
+import { equals } from "@bufbuild/protobuf";
+import { type AttributeProto, AttributeProtoSchema } from "onnx-buf";
+import { intsAttribute } from "../../graph/attributes.ts";
+import { constantValue } from "../../graph/constants.ts";
+import type { Graph, Node } from "../../graph/graph.ts";
+import { indexOf } from "../../graph/index.ts";
+import { nodeOrigin } from "../../graph/node-origin.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { sameSizes } from "./weight-layout.ts";
+
+/**
+ * Compares what two graphs compute, node for node from the outputs up: the same operators with the
+ * same attributes and the same numbers, whatever the names. Values that are only turned around and
+ * back, or passed on, count as the values they were.
+ *
+ * @returns where they differ, as a clause; undefined for the same computation.
+ */
+export function graphDifference(expected: Graph, found: Graph): string | undefined {
+  const inputs = (graph: Graph) => graph.inputs.map(({ name }) => name).join(", ");
+  if (inputs(expected) !== inputs(found)) return `the inputs are ${inputs(found)}`;
+  if (expected.outputs.length !== found.outputs.length) return "the number of outputs differs";
+  const pairs = expected.outputs.map(
+    ({ name }, i) => [name, found.outputs[i]?.name ?? ""] as const,
+  );
+  const seen = new Map<string, string>();
+  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
+    const [a, b] = [unturned(expected, pair[0]), unturned(found, pair[1])];
+    const [left, right] = [`${a.value}|${a.order}`, `${b.value}|${b.order}`];
+    if (seen.get(left) === right) continue;
+    seen.set(left, right);
+    const difference = valueDifference(expected, a, found, b);
+    if (difference !== undefined) return difference;
+    const [one, other] = [indexOf(expected).producer(a.value), indexOf(found).producer(b.value)];
+    if (one === undefined || other === undefined) continue;
+    for (const [index, input] of one.input.entries()) {
+      if (input !== "") pairs.push([input, other.input[index] ?? ""]);
+    }
+  }
+  return undefined;
+}
+
+interface Turned {
+  readonly value: string;
+  /** How the value's axes are permuted; empty for not at all. */
+  readonly order: readonly number[];
+}
+
+/** The value behind Transpose and Identity nodes. */
+function unturned(graph: Graph, start: string): Turned {
+  let value = start;
+  let order: readonly number[] = [];
+  for (;;) {
+    const producer = indexOf(graph).producer(value);
+    const perm = producer && intsAttribute(producer, "perm");
+    const plain = producer !== undefined && nodeOrigin(producer) === undefined;
+    if (plain && producer.opType === "Transpose" && perm !== undefined) {
+      const before = order;
+      order = before.length === 0 ? perm : before.map((axis) => perm[axis] ?? axis);
+    } else if (!plain || producer.opType !== "Identity") break;
+    value = producer.input[0] ?? "";
+  }
+  return { value, order: order.every((axis, index) => axis === index) ? [] : order };
+}
+
+function valueDifference(expected: Graph, a: Turned, found: Graph, b: Turned): string | undefined {
+  const what = a.value === "" ? "an input that is left out" : a.value;
+  if (`${a.order}` !== `${b.order}`) return `the axes of ${what} are in another order`;
+  if (a.value === "" || b.value === "") return a.value === b.value ? undefined : `${what} differs`;
+  const [left, right] = [constantValue(expected, a.value), constantValue(found, b.value)];
+  if (left !== undefined || right !== undefined) {
+    return sameNumbers(left, right) ? undefined : `the numbers of ${what} cannot be stored`;
+  }
+  const [one, other] = [indexOf(expected).producer(a.value), indexOf(found).producer(b.value)];
+  if (one === undefined || other === undefined) {
+    const same = one === other && a.value === b.value;
+    return same ? undefined : `${label(one, a.value)} has no counterpart`;
+  }
+  if (sameOperator(one, other)) return undefined;
+  return `${label(one, a.value)} has no counterpart among the layers`;
+}
+
+function sameNumbers(a: Tensor | undefined, b: Tensor | undefined): boolean {
+  if (a === undefined || b === undefined || a.dataType !== b.dataType) return false;
+  return sameSizes(a.dims, b.dims) && Buffer.compare(a.data.read(), b.data.read()) === 0;
+}
+
+function sameOperator(a: Node, b: Node): boolean {
+  const inputs = (node: Node) => node.input.join("\n").trimEnd().split("\n").length;
+  if (a.opType !== b.opType || a.domain !== b.domain || inputs(a) !== inputs(b)) return false;
+  const sorted = (node: Node) =>
+    [...node.attribute].sort((one, other) => (one.name < other.name ? -1 : 1));
+  const [left, right] = [sorted(a), sorted(b)];
+  return (
+    left.length === right.length &&
+    left.every((attribute, index) =>
+      equals(AttributeProtoSchema, attribute as AttributeProto, right[index] as AttributeProto),
+    )
+  );
+}
+
+function label(node: Node | undefined, value: string): string {
+  return node === undefined ? value : `${node.opType} ${node.name || value}`;
+}

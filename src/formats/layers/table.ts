@@ -1,0 +1,33 @@
+import { activationLayers } from "./activation.ts";
+import { convolutionLayers } from "./convolution.ts";
+import { denseLayers } from "./dense.ts";
+import { embeddingLayers } from "./embedding.ts";
+import type { LayerRule } from "./layer-rule.ts";
+import { mergingLayers } from "./merging.ts";
+import { noiseLayers } from "./noise.ts";
+import { normalizationLayers } from "./normalization.ts";
+import { poolingLayers } from "./pooling.ts";
+import { reshapingLayers } from "./reshaping.ts";
+import { resizingLayers } from "./resizing.ts";
+
+/** Every layer that can be read; one family a file. */
+export const layerRules: readonly LayerRule[] = [
+  ...denseLayers,
+  ...convolutionLayers,
+  ...normalizationLayers,
+  ...activationLayers,
+  ...noiseLayers,
+  ...poolingLayers,
+  ...reshapingLayers,
+  ...resizingLayers,
+  ...mergingLayers,
+  ...embeddingLayers,
+];
+
+const table = new Map(
+  layerRules.flatMap((rule) => rule.classNames.map((name) => [name, rule] as const)),
+);
+
+export function layerRule(className: string): LayerRule | undefined {
+  return table.get(className);
+}

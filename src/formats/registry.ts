@@ -1,0 +1,118 @@
+import { open, stat } from "node:fs/promises";
+import { extname } from "node:path";
+import type { Graph } from "../graph/graph.ts";
+import { inFile, readModelFile } from "./onnx/model-file.ts";
+import { readModel as readOnnx } from "./onnx/read.ts";
+import { type SaveOptions, saveModel as saveOnnx } from "./onnx/write.ts";
+
+/** A kind of model file. What reads and writes it is loaded when it is needed. */
+interface Format {
+  /** As in GraphSource.format. */
+  readonly id: string;
+  readonly extensions: readonly string[];
+  /** Whether a file that begins with these bytes is of this kind. */
+  matches(start: Uint8Array): boolean;
+  read(path: string, home: string, contents?: Promise<Uint8Array>): Promise<Graph>;
+  save(graph: Graph, target: string, options: SaveOptions): Promise<number>;
+  /** Refuses a graph that the format has no place for; left out where it has one for every graph. */
+  check?(graph: Graph): Promise<void>;
+}
+
+const onnx: Format = {
+  id: "onnx",
+  extensions: [".onnx"],
+  matches: () => true,
+  read: readOnnx,
+  save: saveOnnx,
+};
+
+const tfjs: Format = {
+  id: "tfjs",
+  extensions: [".json"],
+  matches: (start) => /^(\u00EF\u00BB\u00BF)?\s*\{/.test(new TextDecoder("latin1").decode(start)),
+  read: async (path, home, contents) => {
+    const { readTfjs } = await import("./tfjs/read.ts");
+    const bytes = await (contents ?? readModelFile(path));
+    try {
+      return await readTfjs(bytes, home);
+    } catch (error) {
+      throw inFile(error, path);
+    }
+  },
+  save: async (graph, target, options) =>
+    (await import("./tfjs/write.ts")).saveTfjs(graph, target, options),
+  check: async (graph) => {
+    (await import("./tfjs/write.ts")).encodeTfjs(graph);
+  },
+};
+
+/** The first one that matches reads a file; ONNX, which has no signature, comes last. */
+const FORMATS: readonly Format[] = [tfjs, onnx];
+
+/** What tells one format from another stands at the very beginning. */
+const START_BYTES = 64;
+
+/**
+ * Reads a model of whichever format the file's contents are.
+ *
+ * @param home the file the model belongs to, where its other files lie, when path is a copy.
+ * @param contents the file's bytes, where reading it has begun already.
+ * @throws InputError naming the file and what is wrong with it.
+ */
+export async function readModel(
+  path: string,
+  home: string = path,
+  contents?: Promise<Uint8Array>,
+): Promise<Graph> {
+  const start = await startOf(path);
+  const format = FORMATS.find((candidate) => candidate.matches(start)) ?? onnx;
+  return format.read(path, home, contents);
+}
+
+/**
+ * Writes a model, all or nothing, in the format that the target's name says; in the one it was read
+ * from where the name says none.
+ *
+ * @returns the size written in bytes, other files of the model included.
+ */
+export async function saveModel(
+  graph: Graph,
+  target: string,
+  options: SaveOptions = {},
+): Promise<number> {
+  return targetFormat(graph, target).save(graph, target, options);
+}
+
+/**
+ * Whether saveModel could write the graph, for work that takes long before there is something to
+ * save.
+ *
+ * @throws InputError saying what the format has no place for.
+ */
+export async function requireWritable(graph: Graph, target: string): Promise<void> {
+  await targetFormat(graph, target).check?.(graph);
+}
+
+function targetFormat(graph: Graph, target: string): Format {
+  const ending = extname(target).toLowerCase();
+  const named = FORMATS.find(({ extensions }) => extensions.includes(ending));
+  const own = FORMATS.find(({ id }) => id === graph.source.format);
+  return named ?? own ?? onnx;
+}
+
+/** Nothing for a file that cannot be read: the reader says what is wrong with it. */
+async function startOf(path: string): Promise<Uint8Array> {
+  // Opening a pipe would wait for somebody to write into it.
+  const info = await stat(path).catch(() => undefined);
+  const handle = info?.isFile() ? await open(path, "r").catch(() => undefined) : undefined;
+  if (handle === undefined) return new Uint8Array();
+  try {
+    const start = new Uint8Array(START_BYTES);
+    const { bytesRead } = await handle.read(start, 0, START_BYTES, 0);
+    return start.subarray(0, bytesRead);
+  } catch {
+    return new Uint8Array();
+  } finally {
+    await handle.close();
+  }
+}

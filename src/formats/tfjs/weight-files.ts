@@ -1,0 +1,141 @@
+import { DataType } from "../../graph/data-type.ts";
+import type { Json, JsonObject } from "../layers/json.ts";
+import type { LayerEdits, WeightEdit } from "../layers/layer-edits.ts";
+import type { WeightEntry } from "./manifest.ts";
+import type { LoadedGroup, Shard } from "./shards.ts";
+
+interface Piece {
+  readonly raw: JsonObject;
+  readonly bytes: Uint8Array;
+}
+
+/** The groups of weights with the edits made; a group without a change is the same object. */
+export function rewrittenGroups(
+  groups: readonly LoadedGroup[],
+  edits: Pick<LayerEdits, "weights">,
+): LoadedGroup[] {
+  const changed = new Map<string, WeightEdit>();
+  for (const edit of edits.weights) {
+    if (edit.use.stored !== undefined) changed.set(edit.use.stored.name, edit);
+  }
+  const added = edits.weights.filter(({ use }) => use.stored === undefined);
+  const resized = edits.weights.some(({ use, bytes }) => !use.stored || !bytes);
+  return groups.map((loaded, position) => {
+    const pieces: Piece[] = [];
+    let start = 0;
+    for (const entry of loaded.group.weights) {
+      const bytes = loaded.bytes.subarray(start, start + entry.byteLength);
+      start += entry.byteLength;
+      // An optimizer's state belongs to the weights as they were.
+      if (resized && entry.raw.group === "optimizer") continue;
+      const edit = changed.get(entry.name);
+      if (edit === undefined) pieces.push({ raw: entry.raw, bytes });
+      else if (edit.bytes !== undefined) pieces.push(replaced(entry, edit.bytes));
+      for (const other of added) {
+        if (nameBefore(other) === entry.name) pieces.push(newPiece(other, entry.name));
+      }
+    }
+    if (position === groups.length - 1) {
+      // A layer without any stored weight has no place among the others.
+      const left = added.filter((other) => nameBefore(other) === undefined);
+      pieces.push(...left.map((other) => newPiece(other, undefined)));
+    }
+    return regrouped(loaded, pieces);
+  });
+}
+
+/** A quantized weight would lose its new numbers' precision, so it is stored as it is. */
+function replaced({ raw }: WeightEntry, bytes: Uint8Array): Piece {
+  const { quantization: _, ...plain } = raw;
+  return { raw: raw.quantization === undefined ? raw : plain, bytes };
+}
+
+/** The stored weight of the same layer that a new one follows. */
+function nameBefore({ record, use }: WeightEdit): string | undefined {
+  const uses = (record.calls[0]?.places ?? []).map((place) => place.use);
+  const own = uses.findIndex(({ weight }) => weight === use.weight);
+  const before = uses.slice(0, own).findLast(({ stored }) => stored !== undefined);
+  return (before ?? uses.find(({ stored }) => stored !== undefined))?.stored?.name;
+}
+
+/** Named as its sibling: "conv1/kernel" makes "conv1/bias". */
+function newPiece({ record, use, bytes }: WeightEdit, sibling: string | undefined): Piece {
+  const parts = (sibling ?? `${record.path.at(-1)}/`).split("/").slice(0, -1);
+  const raw = {
+    name: [...parts, use.weight].join("/"),
+    shape: [...use.storedDims],
+    dtype: "float32",
+  };
+  return { raw, bytes: bytes as Uint8Array };
+}
+
+/** The pieces one after the other, cut into files as large as those of the group were. */
+function regrouped(loaded: LoadedGroup, pieces: readonly Piece[]): LoadedGroup {
+  const { group, shards, bytes: before } = loaded;
+  const bytes = new Uint8Array(Buffer.concat(pieces.map((piece) => piece.bytes)));
+  const same = pieces.every(({ raw }, index) => raw === group.weights[index]?.raw);
+  if (same && pieces.length === group.weights.length && Buffer.compare(bytes, before) === 0) {
+    return loaded;
+  }
+  const weights = pieces.map((piece): WeightEntry => {
+    const known = group.weights.find(({ raw }) => raw === piece.raw);
+    return known ?? entryOf(piece);
+  });
+  const cut = cutAgain(shards, bytes);
+  return { group: { paths: cut.map(({ path }) => path), weights }, shards: cut, bytes };
+}
+
+function entryOf({ raw, bytes }: Piece): WeightEntry {
+  return {
+    name: raw.name as string,
+    shape: raw.shape as readonly number[],
+    dataType: raw.dtype === "int32" ? DataType.INT32 : DataType.FLOAT,
+    quantization: undefined,
+    byteLength: bytes.length,
+    raw,
+  };
+}
+
+function cutAgain(shards: readonly Shard[], bytes: Uint8Array): Shard[] {
+  const total = shards.reduce((sum, shard) => sum + shard.bytes.length, 0);
+  let start = 0;
+  if (total === bytes.length) {
+    return shards.map(({ path, bytes: { length } }) => {
+      start += length;
+      return { path, bytes: bytes.subarray(start - length, start) };
+    });
+  }
+  if (shards.length <= 1) return [{ path: shards[0]?.path ?? "group1-shard1of1.bin", bytes }];
+  const size = Math.max(...shards.map((shard) => shard.bytes.length), 1);
+  const count = Math.max(Math.ceil(bytes.length / size), 1);
+  return Array.from({ length: count }, (_, index) => ({
+    path: shardName(shards[Math.min(index, shards.length - 1)]?.path ?? "", index, count),
+    bytes: bytes.subarray(index * size, (index + 1) * size),
+  }));
+}
+
+/** "group1-shard2of3.bin" for the second of three, in TensorFlow.js' own way. */
+function shardName(path: string, index: number, count: number): string {
+  const counted = /shard\d+of\d+/;
+  if (counted.test(path)) return path.replace(counted, `shard${index + 1}of${count}`);
+  return `${path}.${index + 1}of${count}`;
+}
+
+/** The manifest that the groups stand for; unchanged ones are the objects of the file. */
+export function rewrittenManifest(
+  groups: readonly LoadedGroup[],
+  before: readonly LoadedGroup[],
+  manifest: readonly Json[],
+): Json[] {
+  return manifest.map((raw, index) => {
+    const loaded = groups[index];
+    if (loaded === undefined || loaded === before[index]) return raw;
+    const { group } = loaded;
+    const same = group.weights.every((entry, i) => entry === before[index]?.group.weights[i]);
+    const samePaths = `${group.paths}` === `${before[index]?.group.paths}`;
+    if (same && samePaths && group.weights.length === before[index]?.group.weights.length)
+      return raw;
+    const weights = group.weights.map((entry) => entry.raw);
+    return { ...(raw as JsonObject), paths: group.paths, weights };
+  });
+}
