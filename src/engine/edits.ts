@@ -7,6 +7,7 @@ import { InputError } from "../graph/input-error.ts";
 import { checkedOptions } from "../passes/options.ts";
 import { findPass } from "../passes/registry.ts";
 import type { Edit } from "../protocol/engine.ts";
+import { separateParameters } from "../training/separate-parameters.ts";
 import type { RequestContext } from "./context.ts";
 import { changedBy } from "./run-pass.ts";
 
@@ -19,11 +20,14 @@ export async function applyEdit(graph: Graph, edit: Edit, context: RequestContex
   }
   const trained = await readModel(edit.path);
   return edit.kind === "weights"
-    ? replaceWeights(graph, trained, edit.path)
+    ? replaceWeights(separateParameters(graph), trained, edit.path)
     : replaceModel(graph, trained);
 }
 
-/** Takes over every initializer of the same name from a trained copy of the model. */
+/**
+ * Takes over every initializer of the same name from a trained copy of the model. Training gives
+ * parameters that were stored together a tensor each, so this model must have them apart as well.
+ */
 function replaceWeights(graph: Graph, trained: Graph, file: string): Graph {
   const initializers = new Map(graph.initializers);
   for (const [name, tensor] of graph.initializers) {

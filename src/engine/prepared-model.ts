@@ -9,6 +9,7 @@ import type { TrainingConfig } from "../protocol/training.ts";
 import { checkConfig } from "../training/config.ts";
 import { withFreshWeights } from "../training/fresh-model.ts";
 import { LOSSES } from "../training/losses/table.ts";
+import { separateParameters } from "../training/separate-parameters.ts";
 import type { TrainOptions } from "../training/train.ts";
 import type { RequestContext } from "./context.ts";
 import { sampleRuns } from "./sample-runs.ts";
@@ -17,18 +18,20 @@ import { sampleRuns } from "./sample-runs.ts";
 export type PreparedModel = Pick<TrainOptions, "graph" | "prepared">;
 
 /**
- * The model after the passes that a run's options put before training, such as the insertion of
- * BatchNorm. Where training starts from fresh weights, so do the passes: a data-dependent start
+ * The model as a run trains it, the same each time, so that a run can go on with it: parameters that
+ * the file stores together because they were equal have a tensor each, and the passes that the run's
+ * options put before training have been applied, such as the insertion of BatchNorm. Where training starts from fresh weights, so do the passes: a data-dependent start
  * would be lost otherwise. Passes that measure do so on the training part of the data alone.
  *
  * @throws InputError where a pass finds no place: a run without the technique it is named after
  *   would mislead.
  */
 export async function preparedModel(
-  graph: Graph,
+  model: Graph,
   config: TrainingConfig,
   context: RequestContext,
 ): Promise<PreparedModel> {
+  const graph = separateParameters(model);
   if (config.passes.length === 0) return { graph, prepared: false };
   checkConfig(config);
   let prepared = config.weights === "fresh" ? withFreshWeights(graph, config) : graph;

@@ -83,7 +83,7 @@ export type Edit =
     }
   | {
       readonly kind: "weights";
-      /** An ONNX file whose initializers replace those of the same name. */
+      /** The model after training: its initializers replace those of the same name. */
       readonly path: string;
       readonly label: string;
     }

@@ -71,6 +71,9 @@ def write_untrained_cnn() -> None:
 def load(path: str, precision: torch.dtype) -> nn.Module:
     graph = onnx.load(ROOT / path).graph
     state = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    # An Identity stands for a tensor that was equal to another one at export.
+    shared = [node for node in graph.node if node.op_type == "Identity"]
+    state |= {node.output[0]: state[node.input[0]].clone() for node in shared}
     model = BUILDERS[path]()
     missing, unexpected = model.load_state_dict(state, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
