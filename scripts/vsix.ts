@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createVSIX, listFiles } from "@vscode/vsce";
+import { createVSIX } from "@vscode/vsce";
 import { root } from "../test/vscode/harness/paths.ts";
 
 /**
@@ -30,11 +30,6 @@ export interface PackagedVsix {
   bytes: number;
 }
 
-/** The files that the package of a target contains, as paths in the checkout. */
-export function packagedFiles(target: Target): Promise<string[]> {
-  return withIgnoreFile(target, (ignoreFile) => listFiles({ cwd: root, ignoreFile }));
-}
-
 /** Packages what is built in `dist/` into a VSIX in the given folder. */
 export async function createVsix(target: Target, folder: string): Promise<PackagedVsix> {
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
@@ -54,10 +49,10 @@ export async function createVsix(target: Target, folder: string): Promise<Packag
 }
 
 /** `.vscodeignore` and the target's own lines, as a file, because a file is what vsce reads. */
-async function withIgnoreFile<Result>(
+async function withIgnoreFile(
   target: Target,
-  use: (ignoreFile: string) => Promise<Result>,
-): Promise<Result> {
+  use: (ignoreFile: string) => Promise<void>,
+): Promise<void> {
   const lines = [await readFile(join(root, ".vscodeignore"), "utf8")];
   if (target !== "universal") {
     const runtime = "!node_modules/onnxruntime-node";
@@ -68,7 +63,7 @@ async function withIgnoreFile<Result>(
   try {
     const ignoreFile = join(folder, "vscodeignore");
     await writeFile(ignoreFile, lines.join("\n"));
-    return await use(ignoreFile);
+    await use(ignoreFile);
   } finally {
     await rm(folder, { recursive: true });
   }
