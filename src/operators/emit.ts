@@ -50,6 +50,11 @@ export function swapLastTwo(builder: GraphBuilder, value: string, rank: number):
   return transpose(builder, value, [...rangeOf(rank - 2), rank - 1, rank - 2]);
 }
 
+/** A divisor for numbers that are 0 wherever a norm is: one below 1e-30 is taken as that. */
+export function nonzeroNorm(builder: GraphBuilder, norm: string): string {
+  return builder.add("Max", [norm, builder.scalar(1e-30)]);
+}
+
 export function multiply(builder: GraphBuilder, left: string, right: string): string {
   return builder.add("Mul", [left, right]);
 }

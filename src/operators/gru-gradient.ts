@@ -9,6 +9,7 @@ import {
   split,
   splitSteps,
   tanhSlope,
+  throughRecurrence,
   timesTransposed,
   transposedTimes,
   walkBack,
@@ -124,8 +125,7 @@ function throughProduct(
   const rows = asRows(direction, all, 3 * hidden);
   return {
     inputSide: asRows(direction, concat(builder, [update, reset, candidate], 2), 3 * hidden),
-    recurrence: () => transposedTimes(builder, rows, asRows(direction, direction.before, hidden)),
-    recurrentBias: () => sumOver(builder, rows, [0]),
+    ...throughRecurrence(direction, rows),
     initialHidden,
   };
 }

@@ -1,11 +1,8 @@
 import { intAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { poolGeometry, spreadOverWindows } from "./average-pool-gradient.ts";
-import { multiply } from "./emit.ts";
+import { multiply, nonzeroNorm } from "./emit.ts";
 import type { GradientContext, GradientRule } from "./operator.ts";
-
-/** Norms below this are taken as this: a window of zeros gets no gradient. */
-const TINY = 1e-30;
 
 /*
  * y = (Σ|x|ᵖ)^(1/p) over a window, so ∂y/∂x = sign(x)·|x|^(p−1)·y^(1−p): each output spreads
@@ -27,8 +24,8 @@ function inputFactor(builder: GraphBuilder, x: string, p: number): string {
 function perOutput(context: GradientContext, gradient: string, p: number): string {
   const { builder, outputs } = context;
   if (p === 1) return gradient;
-  const norm = builder.add("Max", [outputs[0] ?? "", builder.scalar(TINY)]);
-  // The quotient g/y first: y^(p−1) alone may be too small for float32.
+  const norm = nonzeroNorm(builder, outputs[0] ?? "");
+  // A window of zeros gets no gradient. The quotient g/y first: y^(p−1) alone may be too small for float32.
   return Array.from({ length: p - 1 }).reduce<string>(
     (quotient) => builder.add("Div", [quotient, norm]),
     gradient,

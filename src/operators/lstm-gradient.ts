@@ -10,8 +10,8 @@ import {
   splitSteps,
   statesBefore,
   tanhSlope,
+  throughRecurrence,
   timesTransposed,
-  transposedTimes,
   walkBack,
 } from "./recurrent-direction.ts";
 
@@ -135,8 +135,7 @@ export function lstmGradients(direction: Direction): DirectionGradients {
   const rows = asRows(direction, all, 4 * hidden);
   return {
     inputSide: rows,
-    recurrence: () => transposedTimes(builder, rows, asRows(direction, direction.before, hidden)),
-    recurrentBias: () => sumOver(builder, rows, [0]),
+    ...throughRecurrence(direction, rows),
     initialHidden,
     initialCell: cellCarried ?? zeros(builder, [1, direction.batch, hidden]),
     peepholes: () => {

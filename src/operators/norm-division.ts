@@ -1,7 +1,7 @@
 import { floatAttribute, intAttribute, intsAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { float32Tensor } from "../graph/tensor.ts";
-import { addNode, meanOver, multiply, multiplyAlong, scale, sumOver } from "./emit.ts";
+import { addNode, meanOver, multiply, multiplyAlong, nonzeroNorm, scale, sumOver } from "./emit.ts";
 import type {
   GradientContext,
   GradientRule,
@@ -14,9 +14,6 @@ import { likeInput } from "./shape-rules.ts";
 
 /* Operators that divide numbers by a norm of their neighbours, without parameters or with a scale. */
 
-/** Norms below this are taken as this: a vector of zeros stays one and gets no gradient. */
-const TINY = 1e-30;
-
 /** y = x/‖x‖ₚ: (g − ∂‖x‖·Σ g·y)/‖x‖ with ∂‖x‖ = y for p = 2 and sign(x) for p = 1. */
 const lpNormalizationGradient: GradientRule = (context, [gradient]) => {
   if (gradient === undefined) return [];
@@ -27,7 +24,8 @@ const lpNormalizationGradient: GradientRule = (context, [gradient]) => {
   const norm = builder.add(first ? "ReduceL1" : "ReduceL2", [x, builder.ints([axis])], {
     attributes: { keepdims: { int: 1 } },
   });
-  const divisor = builder.add("Max", [norm, builder.scalar(TINY)]);
+  // A vector of zeros stays one and gets no gradient.
+  const divisor = nonzeroNorm(builder, norm);
   const slope = first ? builder.add("Sign", [x]) : y;
   const along = sumOver(builder, multiply(builder, gradient, y), [axis], true);
   const rest = builder.add("Sub", [gradient, multiply(builder, slope, along)]);

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import { reshape, slice, zeros } from "./emit.ts";
+import { reshape, slice, sumOver, zeros } from "./emit.ts";
 import { rangeOf } from "./shape-algebra.ts";
 
 /**
@@ -97,6 +97,20 @@ export function timesTransposed(
 /** leftᵀ·right, of matrices. */
 export function transposedTimes(builder: GraphBuilder, left: string, right: string): string {
   return builder.add("Gemm", [left, right], { attributes: { transA: { int: 1 } } });
+}
+
+/**
+ * ∂L/∂R and ∂L/∂(the recurrent bias), where every gate reads R·h₋ + b: from ∂L/∂ of that sum as rows.
+ */
+export function throughRecurrence(
+  direction: Direction,
+  rows: string,
+): Pick<DirectionGradients, "recurrence" | "recurrentBias"> {
+  const { builder, before, hidden } = direction;
+  return {
+    recurrence: () => transposedTimes(builder, rows, asRows(direction, before, hidden)),
+    recurrentBias: () => sumOver(builder, rows, [0]),
+  };
 }
 
 /** What each step started from: the state after the step before it, and the first the initial one. */

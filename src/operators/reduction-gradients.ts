@@ -1,7 +1,7 @@
 import { intAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { asFloat, expand, multiply, reshape, scale, sumOver } from "./emit.ts";
+import { asFloat, expand, multiply, nonzeroNorm, reshape, scale, sumOver } from "./emit.ts";
 import type { GradientContext, GradientRule } from "./operator.ts";
 import { reducedAxes } from "./reduced-axes.ts";
 
@@ -16,9 +16,6 @@ interface Reduction {
   /** How many numbers enter one result. */
   readonly count: number;
 }
-
-/** Divisors below this are taken as this; what they divide is 0 wherever that happens. */
-const TINY = 1e-30;
 
 /** @param derivative ∂L/∂x, which may still lack the reduced axes: they are expanded then. */
 function reductionGradient(derivative: (values: Reduction) => string): GradientRule {
@@ -95,10 +92,9 @@ export const REDUCTION_GRADIENTS: Readonly<Record<string, GradientRule>> = {
     multiply(builder, x, scale(builder, gradient, 2)),
   ),
   // ∂√Σx² = x/√Σx², and 0 at 0 as in PyTorch
-  ReduceL2: reductionGradient(({ builder, x, y, gradient }) => {
-    const length = builder.add("Max", [y, builder.scalar(TINY)]);
-    return multiply(builder, x, builder.add("Div", [gradient, length]));
-  }),
+  ReduceL2: reductionGradient(({ builder, x, y, gradient }) =>
+    multiply(builder, x, builder.add("Div", [gradient, nonzeroNorm(builder, y)])),
+  ),
   // ∂Σ|x| = sign(x)
   ReduceL1: reductionGradient(({ builder, x, gradient }) =>
     multiply(builder, builder.add("Sign", [x]), gradient),

@@ -1,4 +1,4 @@
-import { asFloat, multiply, sumOver } from "./emit.ts";
+import { asFloat, multiply } from "./emit.ts";
 import {
   asRows,
   concat,
@@ -7,7 +7,7 @@ import {
   logisticSlope,
   splitSteps,
   tanhSlope,
-  transposedTimes,
+  throughRecurrence,
   walkBack,
 } from "./recurrent-direction.ts";
 
@@ -34,8 +34,7 @@ export function rnnGradients(direction: Direction, activation: string): Directio
   const rows = asRows(direction, concat(builder, sums, 0), hidden);
   return {
     inputSide: rows,
-    recurrence: () => transposedTimes(builder, rows, asRows(direction, direction.before, hidden)),
-    recurrentBias: () => sumOver(builder, rows, [0]),
+    ...throughRecurrence(direction, rows),
     initialHidden,
   };
 }

@@ -10,6 +10,7 @@ import {
 import { type GraphBuilder, makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { float32Tensor } from "../graph/tensor.ts";
+import { rangeOf } from "../operators/shape-algebra.ts";
 import type { DeadWhen } from "../statistics/activation-statistics.ts";
 import { wholeSum } from "./whole-sums.ts";
 
@@ -91,7 +92,7 @@ export function addDetails(
  */
 function deadShare(builder: GraphBuilder, { value, rank, deadWhen }: DetailedValue): string {
   const numbers = deadWhen === "zero" ? builder.add("Abs", [value]) : value;
-  const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1);
+  const axes = rangeOf(rank).filter((axis) => axis !== 1);
   const flat = { attributes: { keepdims: { int: 0 } } };
   const largest = builder.add("ReduceMax", [numbers, builder.ints(axes)], flat);
   const dead = builder.add("LessOrEqual", [largest, builder.scalar(0)]);
