@@ -137,7 +137,7 @@ describe("training again with the validation samples", () => {
 describe("a run that was killed while it trained again", () => {
   const config = {
     split: { train: 0.3, validation: 0.1, test: 0.6 },
-    maxEpochs: 16,
+    maxEpochs: 6,
     optimizer: { kind: "adam", learningRate: 4e-3 },
     accumulateBatches: 2,
     labelNoise: 0.05,

@@ -25,13 +25,14 @@ describe("a whole run", () => {
     timeout: 600_000,
   }, async () => {
     const { events } = await runTraining(await readModel(CNN), {
-      threads: 2,
       statistics: { everySteps: 10 },
+      // The default patience of 10 goes on for twice as many epochs.
+      earlyStopping: { patience: 3 },
     });
     const [stop] = pick(events, "stop");
     const [done] = pick(events, "done");
     expect(stop?.reason).toBe("earlyStopping");
-    expect(stop?.epochs).toBe((stop?.bestEpoch ?? 0) + 10);
+    expect(stop?.epochs).toBe((stop?.bestEpoch ?? 0) + 3);
     expect(stop?.sentence).toContain(`Best weights (epoch ${stop?.bestEpoch}) restored.`);
     expect(Number(done?.testAccuracy)).toBeGreaterThanOrEqual(0.97);
   });
