@@ -1,5 +1,5 @@
 import { modelReport } from "../engine/model-report.ts";
-import { readModel } from "../formats/registry.ts";
+import { readModelAsNeeded } from "../formats/registry.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Finding, ModelReport, ValueReport } from "../protocol/reports.ts";
 import { type AddCommand, print, printJson } from "./command.ts";
@@ -12,7 +12,7 @@ export const addInspect: AddCommand = (program) => {
     .argument("<model>", "model file")
     .option("--json", "print one JSON object")
     .action(async (model: string, options: { json?: boolean }) => {
-      const report = modelReport(await readModel(model));
+      const report = modelReport(await readModelAsNeeded(model));
       if (options.json) printJson(report);
       else printReport(model, report);
     });

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { savingIn } from "../engine/context.ts";
 import { runPass } from "../engine/run-pass.ts";
-import { readModel, saveModel } from "../formats/registry.ts";
+import { readModelAsNeeded, saveModel } from "../formats/registry.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Pass } from "../passes/pass.ts";
 import type { PassReport } from "../protocol/reports.ts";
@@ -13,16 +13,14 @@ import { printTable } from "./table.ts";
 /**
  * Applies a pass to a file and writes and prints what came of it.
  *
- * @param contents the file's bytes, where reading it has begun already.
  * @returns false when the certificate failed; then nothing is written.
  */
 export async function runPassOnFile(
   pass: Pass,
   model: string,
   options: PassCommandOptions,
-  contents?: Promise<Uint8Array>,
 ): Promise<boolean> {
-  const graph = await readModel(model, model, contents);
+  const graph = await readModelAsNeeded(model);
   const context = commandContext();
   const request = {
     options: settingsOf(options.set),

@@ -2,7 +2,7 @@ import { open, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import type { Graph } from "../graph/graph.ts";
 import { inFile, readModelFile } from "./onnx/model-file.ts";
-import { readModel as readOnnx } from "./onnx/read.ts";
+import { readModel as readOnnx, readModelAsNeeded as readOnnxAsNeeded } from "./onnx/read.ts";
 import { type SaveOptions, saveModel as saveOnnx } from "./onnx/write.ts";
 
 /** A kind of model file. What reads and writes it is loaded when it is needed. */
@@ -12,7 +12,9 @@ interface Format {
   readonly extensions: readonly string[];
   /** Whether a file that begins with these bytes is of this kind. */
   matches(start: Uint8Array): boolean;
-  read(path: string, home: string, contents?: Promise<Uint8Array>): Promise<Graph>;
+  read(path: string, home: string): Promise<Graph>;
+  /** The same with most of the file read later; left out where a file is always read whole. */
+  readAsNeeded?(path: string): Promise<Graph>;
   save(graph: Graph, target: string, options: SaveOptions): Promise<number>;
   /** Refuses a graph that the format has no place for; left out where it has one for every graph. */
   check?(graph: Graph): Promise<void>;
@@ -23,6 +25,7 @@ const onnx: Format = {
   extensions: [".onnx"],
   matches: () => true,
   read: readOnnx,
+  readAsNeeded: readOnnxAsNeeded,
   save: saveOnnx,
 };
 
@@ -30,9 +33,9 @@ const tfjs: Format = {
   id: "tfjs",
   extensions: [".json"],
   matches: (start) => /^(\u00EF\u00BB\u00BF)?\s*\{/.test(new TextDecoder("latin1").decode(start)),
-  read: async (path, home, contents) => {
+  read: async (path, home) => {
     const { readTfjs } = await import("./tfjs/read.ts");
-    const bytes = await (contents ?? readModelFile(path));
+    const bytes = await readModelFile(path);
     try {
       return await readTfjs(bytes, home);
     } catch (error) {
@@ -56,17 +59,24 @@ const START_BYTES = 64;
  * Reads a model of whichever format the file's contents are.
  *
  * @param home the file the model belongs to, where its other files lie, when path is a copy.
- * @param contents the file's bytes, where reading it has begun already.
  * @throws InputError naming the file and what is wrong with it.
  */
-export async function readModel(
-  path: string,
-  home: string = path,
-  contents?: Promise<Uint8Array>,
-): Promise<Graph> {
+export async function readModel(path: string, home: string = path): Promise<Graph> {
+  return (await formatOf(path)).read(path, home);
+}
+
+/**
+ * The same for a task that ends soon and reads each tensor once or never: a file may be read in parts
+ * when they are asked for, and has to stay as it is until then.
+ */
+export async function readModelAsNeeded(path: string): Promise<Graph> {
+  const format = await formatOf(path);
+  return format.readAsNeeded?.(path) ?? format.read(path, path);
+}
+
+async function formatOf(path: string): Promise<Format> {
   const start = await startOf(path);
-  const format = FORMATS.find((candidate) => candidate.matches(start)) ?? onnx;
-  return format.read(path, home, contents);
+  return FORMATS.find((candidate) => candidate.matches(start)) ?? onnx;
 }
 
 /**

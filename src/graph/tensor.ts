@@ -29,12 +29,18 @@ export interface TensorData {
   /** @throws InputError when an external file is missing or too short. */
   read(): Uint8Array;
   /**
-   * Puts read()'s result into the caller's memory, where data that is computed whenever it is read
-   * needs none of its own that way.
+   * Puts read()'s bytes from start on into the caller's memory, as many as it takes, where data that
+   * is computed or read from a file whenever it is asked for needs none of its own that way.
    *
-   * @param target exactly byteLength bytes.
+   * @param start a multiple of 8 bytes, so that no element is cut in two.
    */
-  readInto?(target: Uint8Array): void;
+  readInto?(target: Uint8Array, start: number): void;
+}
+
+/** Puts a tensor's bytes from start on into memory at hand, as many as it takes. */
+export function copyData(data: TensorData, target: Uint8Array, start: number): void {
+  if (data.readInto !== undefined) data.readInto(target, start);
+  else target.set(data.read().subarray(start, start + target.length));
 }
 
 /** Number of elements of a shape; 1 for a scalar. */

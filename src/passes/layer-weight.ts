@@ -2,6 +2,7 @@ import type { DataType } from "../graph/data-type.ts";
 import { type Graph, isStandardDomain, type Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/index.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { ChannelLayout } from "./channel-layout.ts";
 import { nameForChanged } from "./fold-pattern.ts";
 import { knownTensor } from "./known-tensor.ts";
 import type { TensorNames } from "./linear-layer.ts";
@@ -9,7 +10,7 @@ import { weightOverflow } from "./overflow.ts";
 import { siteId } from "./pass.ts";
 import { quantizedWeight } from "./quantized-weight.ts";
 import { isRefusal, nodeLabel, type Refusal, refuse } from "./refusal.ts";
-import { type ChannelLayout, exactFloat64, scaledTensor } from "./scaled-tensor.ts";
+import { exactFloat64, scaledTensor } from "./scaled-tensor.ts";
 
 /** Where the channels lie in a weight, and the one axis they fill where it is one. */
 export interface WeightChannels {

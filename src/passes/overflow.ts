@@ -2,7 +2,7 @@ import { DataType, dataTypeName } from "../graph/data-type.ts";
 import { InputError } from "../graph/input-error.ts";
 import { float16ToNumber } from "../graph/numbers.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { type ChannelLayout, channelAt } from "./scaled-tensor.ts";
+import { type ChannelLayout, channelAt } from "./channel-layout.ts";
 
 /** Largest finite number of each type. */
 const LARGEST: ReadonlyMap<DataType, number> = new Map([

@@ -1,33 +1,12 @@
 import { DataType } from "../graph/data-type.ts";
 import { readFloat64, roundedTensor } from "../graph/numbers.ts";
-import type { Tensor } from "../graph/tensor.ts";
-
-/**
- * Where the channels lie in a weight, seen as the row-major array
- * [groups, repeats, channels per group, inner]. The channel of an element is
- * group · channelsPerGroup + its third index.
- *
- * - Conv, output channels: (M, C/g, k…) is 1 × 1 × M × rest
- * - ConvTranspose, output channels: (C, M/g, k…) is g × C/g × M/g × kernel
- * - Conv, input channels: (M, C/g, k…) is g × M/g × C/g × kernel
- * - Gemm and MatMul, columns: (K, N) is 1 × K × N × 1
- */
-export interface ChannelLayout {
-  readonly groups: number;
-  readonly repeats: number;
-  readonly channelsPerGroup: number;
-  readonly inner: number;
-}
-
-/** One factor a channel. */
-interface Factor {
-  readonly layout: ChannelLayout;
-  readonly scale: Float64Array;
-}
+import { copyData, type Tensor, type TensorData } from "../graph/tensor.ts";
+import { type ChannelFactor, scaleFloat32, scaleFloat64 } from "./channel-factor.ts";
+import { type ChannelLayout, channelAt, sameLayout } from "./channel-layout.ts";
 
 interface Scaled {
   readonly base: Tensor;
-  readonly factors: readonly Factor[];
+  readonly factors: readonly ChannelFactor[];
 }
 
 /** How tensors of this module came about, so that scaling twice still rounds once. */
@@ -51,34 +30,24 @@ export function scaledTensor(
 ): Tensor {
   const { base, factors } = origins.get(tensor) ?? { base: tensor, factors: [] };
   const all = withFactor(factors, { layout, scale });
+  const { byteLength } = tensor.data;
   const scaled: Tensor = {
     ...tensor,
     name,
-    data: {
-      encoding: "memory",
-      byteLength: tensor.data.byteLength,
-      read: () => scaledBytes(base, all),
-      readInto: (target) => scaleInto(base, all, target),
-    },
+    data: { encoding: "memory", byteLength, ...scaledData(base, all) },
   };
   origins.set(scaled, { base, factors: all });
   return scaled;
 }
 
-function withFactor(factors: readonly Factor[], added: Factor): readonly Factor[] {
+function withFactor(
+  factors: readonly ChannelFactor[],
+  added: ChannelFactor,
+): readonly ChannelFactor[] {
   const same = factors.find((factor) => sameLayout(factor.layout, added.layout));
   if (same === undefined) return [...factors, added];
   const scale = added.scale.map((factor, channel) => factor * (same.scale[channel] as number));
   return factors.map((factor) => (factor === same ? { ...added, scale } : factor));
-}
-
-function sameLayout(a: ChannelLayout, b: ChannelLayout): boolean {
-  return (
-    a.groups === b.groups &&
-    a.repeats === b.repeats &&
-    a.channelsPerGroup === b.channelsPerGroup &&
-    a.inner === b.inner
-  );
 }
 
 /** A small tensor rounded once to its type, which remembers the values before rounding. */
@@ -101,95 +70,37 @@ export function exactFloat64(tensor: Tensor): Float64Array {
   return origin === undefined ? readFloat64(tensor) : scaledFloat64(origin.base, origin.factors);
 }
 
-function scaledBytes(tensor: Tensor, factors: readonly Factor[]): Uint8Array {
-  const bytes = new Uint8Array(tensor.data.byteLength);
-  scaleInto(tensor, factors, bytes);
-  return bytes;
-}
-
-/** One factor on float32 is multiplied in place of a copy in float64, which large models are. */
-function scaleInto(tensor: Tensor, factors: readonly Factor[], target: Uint8Array): void {
+/** One factor on float32 needs no copy in float64, which large models are, and goes part by part. */
+function scaledData(
+  base: Tensor,
+  factors: readonly ChannelFactor[],
+): Pick<TensorData, "read" | "readInto"> {
   const [only, ...others] = factors;
-  const stored = tensor.dataType === DataType.FLOAT && !exactValues.has(tensor);
+  const stored = base.dataType === DataType.FLOAT && !exactValues.has(base);
   if (!stored || only === undefined || others.length > 0) {
-    const exact = scaledFloat64(tensor, factors);
-    target.set(roundedTensor(tensor.name, tensor.dims, tensor.dataType, exact).data.read());
-  } else if (target.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
-    target.set(tensor.data.read());
-    multiplyFloat32(
-      new Float32Array(target.buffer, target.byteOffset, target.byteLength / 4),
-      only,
-    );
-  } else {
-    target.set(scaledBytes(tensor, factors));
+    const exact = () => scaledFloat64(base, factors);
+    return {
+      read: () => roundedTensor(base.name, base.dims, base.dataType, exact()).data.read(),
+    };
   }
+  const readInto = (target: Uint8Array, start: number) => {
+    copyData(base.data, target, start);
+    scaleFloat32(target, start, only);
+  };
+  return {
+    read: () => {
+      const bytes = new Uint8Array(base.data.byteLength);
+      readInto(bytes, 0);
+      return bytes;
+    },
+    readInto,
+  };
 }
 
-function scaledFloat64(tensor: Tensor, factors: readonly Factor[]): Float64Array {
+function scaledFloat64(tensor: Tensor, factors: readonly ChannelFactor[]): Float64Array {
   const values = exactValues.get(tensor)?.slice() ?? readFloat64(tensor);
-  for (const factor of factors) multiplyFloat64(values, factor);
+  for (const factor of factors) scaleFloat64(values, factor);
   return values;
-}
-
-/**
- * In place. JavaScript multiplies in float64; storing the product is the one rounding.
- *
- * Weights of hundreds of megabytes come through here, so both loops are plain functions over one
- * type of array: with a callback, or arrays of two types, they take two to five times as long.
- */
-function multiplyFloat32(values: Float32Array, { layout, scale }: Factor): void {
-  const { groups, repeats, channelsPerGroup, inner } = layout;
-  let start = 0;
-  for (let group = 0; group < groups; group++) {
-    const first = group * channelsPerGroup;
-    for (let repeat = 0; repeat < repeats; repeat++) {
-      if (inner === 1) {
-        multiplyEach(values, start, scale.subarray(first, first + channelsPerGroup));
-        start += channelsPerGroup;
-        continue;
-      }
-      for (let channel = 0; channel < channelsPerGroup; channel++, start += inner) {
-        multiplyRow(values, start, start + inner, scale[first + channel] as number);
-      }
-    }
-  }
-}
-
-function multiplyRow(values: Float32Array, start: number, end: number, factor: number): void {
-  for (let position = start; position < end; position++) {
-    values[position] = (values[position] as number) * factor;
-  }
-}
-
-function multiplyEach(values: Float32Array, start: number, factors: Float64Array): void {
-  for (let channel = 0; channel < factors.length; channel++) {
-    const position = start + channel;
-    values[position] = (values[position] as number) * (factors[channel] as number);
-  }
-}
-
-function multiplyFloat64(values: Float64Array, factor: Factor): void {
-  forEachRow(factor, (start, end, scale) => {
-    for (let position = start; position < end; position++) {
-      values[position] = (values[position] as number) * scale;
-    }
-  });
-}
-
-/** Calls back with each run of elements of one channel, and the channel's factor. */
-function forEachRow(
-  { layout, scale }: Factor,
-  visit: (start: number, end: number, scale: number) => void,
-): void {
-  const { groups, repeats, channelsPerGroup, inner } = layout;
-  let start = 0;
-  for (let group = 0; group < groups; group++) {
-    for (let repeat = 0; repeat < repeats; repeat++) {
-      for (let channel = 0; channel < channelsPerGroup; channel++, start += inner) {
-        visit(start, start + inner, scale[group * channelsPerGroup + channel] as number);
-      }
-    }
-  }
 }
 
 /**
@@ -211,12 +122,4 @@ export function shiftThrough(
       (sums[channel] as number) + value * (shift[channelAt(input, position)] as number);
   }
   return sums;
-}
-
-/** The channel of the element at a row-major position. */
-export function channelAt(layout: ChannelLayout, position: number): number {
-  const { channelsPerGroup, repeats, inner } = layout;
-  const block = Math.floor(position / inner);
-  const group = Math.floor(block / (channelsPerGroup * repeats));
-  return group * channelsPerGroup + (block % channelsPerGroup);
 }

@@ -1,6 +1,6 @@
 import { elementCount } from "../graph/tensor.ts";
 import type { OutputUnits } from "../operators/output-units.ts";
-import type { ChannelLayout } from "./scaled-tensor.ts";
+import type { ChannelLayout } from "./channel-layout.ts";
 
 /**
  * Output units as the channels of a layout, numbered alike: the axes, from the right, are an inner

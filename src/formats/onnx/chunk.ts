@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { Encoded } from "./wire.ts";
 
 /**
  * A piece of an encoded model. The size is known before the bytes are, so that a large tensor is
@@ -7,13 +8,14 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 export interface Chunk {
   readonly byteLength: number;
   bytes(): Uint8Array;
-  /** Puts the bytes into exactly byteLength bytes of a buffer, for pieces that would be made anew. */
-  copyInto?(target: Uint8Array): void;
+  /** Puts the bytes from start on into a buffer, as many as it takes, where bytes would make them anew. */
+  copyInto?(target: Uint8Array, start: number): void;
 }
 
-export function copyChunk(chunk: Chunk, target: Uint8Array): void {
-  if (chunk.copyInto === undefined) target.set(chunk.bytes());
-  else chunk.copyInto(target);
+/** Puts the bytes from start on into a buffer, as many as it takes. */
+export function copyPart(chunk: Chunk, target: Uint8Array, start: number): void {
+  if (chunk.copyInto !== undefined) chunk.copyInto(target, start);
+  else target.set(chunk.bytes().subarray(start, start + target.length));
 }
 
 /** Lengths past 2^32 are never written, but counted when a large model's size is told. */
@@ -23,6 +25,17 @@ export function fieldHeader(field: number, length: number): Uint8Array {
 
 export function known(bytes: Uint8Array): Chunk {
   return { byteLength: bytes.length, bytes: () => bytes };
+}
+
+/** A part of the file that was read, which goes straight into the buffer where it is still there. */
+export function stored(part: Encoded): Chunk {
+  return {
+    byteLength: part.byteLength,
+    bytes: () => part.bytes,
+    ...(part.inMemory
+      ? {}
+      : { copyInto: (target: Uint8Array, start: number) => part.copyInto(target, start) }),
+  };
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

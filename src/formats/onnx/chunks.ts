@@ -8,7 +8,7 @@ import {
 } from "onnx-buf";
 import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { type Chunk, concat, fieldHeader, known } from "./chunk.ts";
+import { type Chunk, concat, fieldHeader, known, stored } from "./chunk.ts";
 import type { ExternalLocation } from "./external-data.ts";
 import { GraphField, ModelField } from "./fields.ts";
 import { type ElementKind, onnxSource, type Slot } from "./source.ts";
@@ -82,15 +82,15 @@ function graphChunks(graph: Graph, options: EncodeOptions): Chunk[] {
     }
   }
   const placed: ReadonlyMap<object, ExternalLocation> = options.placed ?? new Map();
-  const encodedBytes = (value: object) => {
+  const storedPart = (value: object) => {
     const elsewhere = placed.has(value) || (options.inlineExternalData && isExternal(value));
     return elsewhere ? undefined : source?.encoded.get(value);
   };
   const emit = (kind: ElementKind, end: number) => {
     for (; next[kind] < end; next[kind]++) {
       const value = lists[kind][next[kind]] as object;
-      const bytes = encodedBytes(value);
-      if (bytes !== undefined) chunks.push(known(bytes));
+      const bytes = storedPart(value);
+      if (bytes !== undefined) chunks.push(stored(bytes));
       else chunks.push(...elementChunks(kind, value, placed.get(value)));
     }
   };

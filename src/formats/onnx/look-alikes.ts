@@ -1,8 +1,12 @@
 import { InputError } from "../../graph/input-error.ts";
+import type { Encoded } from "./wire.ts";
+
+/** What is looked at of a file. */
+const START_BYTES = 64;
 
 interface LookAlike {
   readonly what: string;
-  matches(bytes: Uint8Array): boolean;
+  matches(start: Uint8Array): boolean;
 }
 
 const LOOK_ALIKES: readonly LookAlike[] = [
@@ -15,31 +19,27 @@ const LOOK_ALIKES: readonly LookAlike[] = [
   { what: "gzip data", matches: startsWith(0x1f, 0x8b) },
   {
     what: "a Git LFS pointer; run git lfs pull to get the model",
-    matches: (bytes) => startText(bytes).startsWith("version https://git-lfs"),
+    matches: (start) =>
+      new TextDecoder("latin1").decode(start).startsWith("version https://git-lfs"),
   },
   { what: "text, not a model", matches: isText },
 ];
 
 /** Refuses what is plainly something else, by its name, before protobuf says something obscure. */
-export function refuseLookAlike(bytes: Uint8Array): void {
-  if (bytes.length === 0) throw new InputError("the file is empty; an ONNX model is needed");
-  const other = LOOK_ALIKES.find((candidate) => candidate.matches(bytes));
+export function refuseLookAlike(file: Encoded): void {
+  const start = file.part(0, Math.min(START_BYTES, file.byteLength)).bytes;
+  if (start.length === 0) throw new InputError("the file is empty; an ONNX model is needed");
+  const other = LOOK_ALIKES.find((candidate) => candidate.matches(start));
   if (other !== undefined) {
     throw new InputError(`the file contains ${other.what}; an ONNX model is needed`);
   }
 }
 
 function startsWith(...signature: readonly number[]) {
-  return (bytes: Uint8Array) => signature.every((byte, position) => bytes[position] === byte);
-}
-
-function startText(bytes: Uint8Array): string {
-  return new TextDecoder("latin1").decode(bytes.subarray(0, 64));
+  return (start: Uint8Array) => signature.every((byte, position) => start[position] === byte);
 }
 
 /** A model starts with control bytes (its first field's tag), so printable text alone is no model. */
-function isText(bytes: Uint8Array): boolean {
-  return bytes
-    .subarray(0, 64)
-    .every((byte) => byte >= 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d);
+function isText(start: Uint8Array): boolean {
+  return start.every((byte) => byte >= 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d);
 }

@@ -1,28 +1,41 @@
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { InputError } from "../../graph/input-error.ts";
+import { FileContents } from "./contents.ts";
 
 /** protobuf cannot encode more, so a longer file is something else. */
 const LARGEST_FILE_BYTES = 2 ** 31 - 1;
 
 /**
- * The bytes of a model file. It needs nothing else of the reader, so that a command can have the
- * file read while its own code is loaded.
+ * The bytes of a model file.
  *
  * @throws InputError naming the file that is missing, too large or no file.
  */
 export async function readModelFile(path: string): Promise<Uint8Array> {
-  const file = resolve(path);
   try {
-    const info = await stat(file);
-    if (!info.isFile()) throw new InputError("is not a file");
-    if (info.size > LARGEST_FILE_BYTES) {
-      throw new InputError(`has ${info.size} bytes; an ONNX file ends at ${LARGEST_FILE_BYTES}`);
-    }
-    return await readWhole(file, info.size);
+    return await readWhole(resolve(path), await modelFileBytes(path));
   } catch (error) {
     throw inFile(error, path);
   }
+}
+
+/** The contents of a model file, to be closed when its structure is known. */
+export async function openModelFile(path: string): Promise<FileContents> {
+  try {
+    await modelFileBytes(path);
+    return new FileContents(resolve(path));
+  } catch (error) {
+    throw inFile(error, path);
+  }
+}
+
+async function modelFileBytes(path: string): Promise<number> {
+  const info = await stat(resolve(path));
+  if (!info.isFile()) throw new InputError("is not a file");
+  if (info.size > LARGEST_FILE_BYTES) {
+    throw new InputError(`has ${info.size} bytes; an ONNX file ends at ${LARGEST_FILE_BYTES}`);
+  }
+  return info.size;
 }
 
 /** What went wrong with a file, in its name; a defect stays as it is. */

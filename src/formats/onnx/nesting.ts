@@ -1,5 +1,5 @@
 import { InputError } from "../../graph/input-error.ts";
-import { scanFields } from "./wire.ts";
+import { Encoded, scanFields } from "./wire.ts";
 
 /** If, Loop and Scan bodies within each other: real models have a handful, the decoder allows 33. */
 const DEEPEST_BODY = 32;
@@ -19,7 +19,7 @@ export function refuseDeepNesting(node: Uint8Array, where: string): void {
       if (next.depth === DEEPEST_BODY) {
         throw new InputError(`${where}: subgraphs are nested deeper than ${DEEPEST_BODY} levels`);
       }
-      for (const field of scanFields(body, where)) {
+      for (const field of scanFields(Encoded.of(body), where)) {
         if (field.number === GRAPH_NODE) {
           waiting.push({ node: field.value, depth: next.depth + 1 });
         }
@@ -30,9 +30,9 @@ export function refuseDeepNesting(node: Uint8Array, where: string): void {
 
 function encodedBodies(node: Uint8Array, where: string): Uint8Array[] {
   const bodies: Uint8Array[] = [];
-  for (const attribute of scanFields(node, where)) {
+  for (const attribute of scanFields(Encoded.of(node), where)) {
     if (attribute.number !== NODE_ATTRIBUTE) continue;
-    for (const field of scanFields(attribute.value, where)) {
+    for (const field of scanFields(attribute.content, where)) {
       if (ATTRIBUTE_GRAPHS.has(field.number)) bodies.push(field.value);
     }
   }

@@ -6,7 +6,7 @@ import type { Tensor, TensorData } from "../../graph/tensor.ts";
 import { decode, refusing } from "./decode.ts";
 import { type ExternalFolder, parseExternalLocation } from "./external-data.ts";
 import { TensorField } from "./fields.ts";
-import { type Field, scanFields } from "./wire.ts";
+import { Encoded, type Field, scanFields } from "./wire.ts";
 
 const DATA_FIELDS: ReadonlySet<number> = new Set([
   TensorField.floatData,
@@ -27,7 +27,7 @@ const DATA_FIELDS: ReadonlySet<number> = new Set([
  * @param external where external data may lie; undefined when the model is only bytes.
  */
 export function readTensor(
-  encoded: Uint8Array,
+  encoded: Encoded,
   where: string,
   external: ExternalFolder | undefined,
 ): Tensor {
@@ -35,7 +35,7 @@ export function readTensor(
   const rest: Uint8Array[] = [];
   for (const field of scanFields(encoded, where)) {
     if (DATA_FIELDS.has(field.number)) data.push(field);
-    else rest.push(field.bytes);
+    else rest.push(field.whole.bytes);
   }
   const header = decode(TensorProtoSchema, Buffer.concat(rest), where);
   const name = header.name;
@@ -93,16 +93,21 @@ function inlineData(
   const typed = fields.filter((field) => field.number !== TensorField.rawData);
   const wanted = `its shape [${tensor.dims}] of ${dataTypeName(tensor.dataType)} needs ${byteLength}`;
   if (typed.length === 0) {
-    const bytes = raw?.value ?? new Uint8Array();
-    if (bytes.length !== byteLength) {
+    const stored = raw?.content ?? Encoded.of(new Uint8Array());
+    if (stored.byteLength !== byteLength) {
       throw new InputError(
-        `initializer ${tensor.name}: raw_data has ${bytes.length} bytes, but ${wanted}`,
+        `initializer ${tensor.name}: raw_data has ${stored.byteLength} bytes, but ${wanted}`,
       );
     }
-    return { encoding: "raw", byteLength, read: () => bytes };
+    return {
+      encoding: "raw",
+      byteLength,
+      read: () => stored.bytes,
+      readInto: (target, start) => stored.copyInto(target, start),
+    };
   }
   // An element takes at least one byte on the wire, so this bounds the allocation by the file.
-  const available = typed.reduce((sum, field) => sum + field.value.length, 0);
+  const available = typed.reduce((sum, field) => sum + field.content.byteLength, 0);
   const elements = Math.floor((byteLength * 8) / (elementBits(tensor.dataType) ?? 8));
   if (elements > available) {
     throw new InputError(

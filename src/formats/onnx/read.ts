@@ -8,16 +8,17 @@ import {
 import type { Graph, LocalFunction, Node, ValueInfo } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { type Contents, memoryContents } from "./contents.ts";
 import { decode } from "./decode.ts";
 import { checkDefinitions } from "./definitions.ts";
 import { ExternalFolder } from "./external-data.ts";
 import { GraphField, ModelField } from "./fields.ts";
 import { refuseLookAlike } from "./look-alikes.ts";
-import { inFile, readModelFile } from "./model-file.ts";
+import { inFile, openModelFile, readModelFile } from "./model-file.ts";
 import { refuseDeepNesting } from "./nesting.ts";
 import { readTensor } from "./read-tensor.ts";
 import type { OnnxSource, Slot } from "./source.ts";
-import { type Field, scanFields, varintValue } from "./wire.ts";
+import { Encoded, type Field, scanFields, varintValue } from "./wire.ts";
 
 /** Each element costs a few hundred bytes in memory; this keeps a hostile file from exhausting it. */
 const MOST_ELEMENTS = 2_000_000;
@@ -27,17 +28,28 @@ const MOST_ELEMENTS = 2_000_000;
  * until it is asked for.
  *
  * @param home the file the model belongs to, where its external data lies, when path is a copy.
- * @param contents the file's bytes, where reading it has begun already.
  * @throws InputError naming the file, the field and the value for whatever is not a valid model.
  */
-export async function readModel(
-  path: string,
-  home: string = path,
-  contents: Promise<Uint8Array> = readModelFile(path),
-): Promise<Graph> {
-  const bytes = await contents;
+export async function readModel(path: string, home: string = path): Promise<Graph> {
+  return parsed(memoryContents(await readModelFile(path)), path, home);
+}
+
+/**
+ * The same for a task that ends soon and reads each tensor once or never: the file is read in parts
+ * when they are asked for, and has to stay as it is until then.
+ */
+export async function readModelAsNeeded(path: string): Promise<Graph> {
+  const contents = await openModelFile(path);
   try {
-    return parseModel(bytes, resolve(home));
+    return parsed(contents, path, path);
+  } finally {
+    contents.close();
+  }
+}
+
+function parsed(contents: Contents, path: string, home: string): Graph {
+  try {
+    return parseContents(contents, resolve(home));
   } catch (error) {
     throw inFile(error, path);
   }
@@ -47,22 +59,26 @@ export async function readModel(
  * @param file absolute path the bytes came from, where external data is looked for; a model that
  *   is only bytes must hold all its data.
  */
-export function parseModel(contents: Uint8Array, file?: string): Graph {
-  const bytes = new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength);
-  refuseLookAlike(bytes);
+export function parseModel(bytes: Uint8Array, file?: string): Graph {
+  return parseContents(memoryContents(bytes), file);
+}
+
+function parseContents(contents: Contents, file: string | undefined): Graph {
+  const model = new Encoded(contents, 0, contents.memory.length);
+  refuseLookAlike(model);
   const before: Uint8Array[] = [];
   const after: Uint8Array[] = [];
-  const graphs: Uint8Array[] = [];
+  const graphs: Encoded[] = [];
   const opsets = new Map<string, number>();
   const functions: LocalFunction[] = [];
   let irVersion = 0;
   const producer: string[] = [];
-  for (const field of scanFields(bytes, "model")) {
+  for (const field of scanFields(model, "model")) {
     if (field.number === ModelField.graph) {
-      graphs.push(field.value);
+      graphs.push(field.content);
       continue;
     }
-    (graphs.length === 0 ? before : after).push(field.bytes);
+    (graphs.length === 0 ? before : after).push(field.whole.bytes);
     if (field.number === ModelField.functions) {
       functions.push(decode(FunctionProtoSchema, field.value, `functions[${functions.length}]`));
     }
@@ -82,7 +98,7 @@ export function parseModel(contents: Uint8Array, file?: string): Graph {
   const source: OnnxSource = {
     format: "onnx",
     file,
-    fileBytes: bytes.length,
+    fileBytes: model.byteLength,
     externalBytes: external?.totalBytes ?? 0,
     before,
     after,
@@ -95,9 +111,9 @@ export function parseModel(contents: Uint8Array, file?: string): Graph {
 type GraphParts = Omit<Graph, "functions" | "irVersion" | "opsets" | "producer" | "source">;
 
 /** A message field that occurs twice is merged, hence several encoded graphs. */
-function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | undefined) {
+function readGraph(graphs: readonly Encoded[], external: ExternalFolder | undefined) {
   const slots: Slot[] = [];
-  const encoded = new Map<object, Uint8Array>();
+  const encoded = new Map<object, Encoded>();
   const nodes: Node[] = [];
   const initializers = new Map<string, Tensor>();
   const infos = {
@@ -108,7 +124,7 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
   let name = "";
   const take = (slot: Exclude<Slot, { kind: "bytes" }>, field: Field) => {
     slots.push(slot);
-    encoded.set(slot.value, field.bytes);
+    encoded.set(slot.value, field.whole);
   };
   const fields = graphs.flatMap((graph) => scanFields(graph, "graph"));
   if (fields.length > MOST_ELEMENTS) {
@@ -123,7 +139,7 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
       take({ kind: "node", value }, field);
     } else if (field.number === GraphField.initializer) {
       const where = `graph.initializer[${initializers.size}]`;
-      const value = readTensor(field.value, where, external);
+      const value = readTensor(field.content, where, external);
       if (initializers.has(value.name)) {
         throw new InputError(`graph.initializer: the name ${value.name} occurs twice`);
       }
@@ -133,7 +149,7 @@ function readGraph(graphs: readonly Uint8Array[], external: ExternalFolder | und
       const kind = infoKind(field.number);
       if (kind === undefined) {
         if (field.number === GraphField.name) name = new TextDecoder().decode(field.value);
-        slots.push({ kind: "bytes", bytes: field.bytes });
+        slots.push({ kind: "bytes", bytes: field.whole.bytes });
         continue;
       }
       const value = decode(

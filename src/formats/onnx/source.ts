@@ -1,5 +1,6 @@
 import type { Graph, GraphSource, Node, ValueInfo } from "../../graph/graph.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import type { Encoded } from "./wire.ts";
 
 /** An element of the graph that the reader took apart; anything else is carried as bytes. */
 export type GraphElement =
@@ -27,7 +28,7 @@ export interface OnnxSource extends GraphSource {
   readonly before: readonly Uint8Array[];
   readonly after: readonly Uint8Array[];
   readonly slots: readonly Slot[];
-  readonly encoded: ReadonlyMap<object, Uint8Array>;
+  readonly encoded: ReadonlyMap<object, Encoded>;
 }
 
 export function onnxSource(graph: Graph): OnnxSource | undefined {

@@ -32,18 +32,23 @@ export function tensorChunks(tensor: Tensor): Chunk[] {
     toBinary(TensorProtoSchema, header),
     fieldHeader(TensorField.rawData, tensor.data.byteLength),
   );
-  const data: Chunk = {
-    byteLength: tensor.data.byteLength,
-    bytes: () => tensor.data.read(),
-    ...(tensor.data.readInto === undefined
-      ? {}
-      : { copyInto: (target) => tensor.data.readInto?.(target) }),
-  };
+  const data = dataChunk(tensor);
   return [
     known(fieldHeader(GraphField.initializer, start.length + data.byteLength)),
     known(start),
     data,
   ];
+}
+
+/** A tensor's data alone. */
+export function dataChunk({ data }: Tensor): Chunk {
+  return {
+    byteLength: data.byteLength,
+    bytes: () => data.read(),
+    ...(data.readInto === undefined
+      ? {}
+      : { copyInto: (target, start) => data.readInto?.(target, start) }),
+  };
 }
 
 /** The parts of a stored tensor that are not its name, type, shape or data. */

@@ -1,25 +1,19 @@
-import { type FileHandle, realpath, rm } from "node:fs/promises";
+import { realpath, rm } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
-import { BackgroundFlush } from "./background-flush.ts";
-import { type Chunk, copyChunk } from "./chunk.ts";
+import { type Chunk, copyPart } from "./chunk.ts";
 import { modelChunks, totalBytes } from "./chunks.ts";
 import { dataFilesOf, freshDataFile, removeDataFiles, requireDiskSpace } from "./data-files.ts";
-import { copyRange, fileRange, writeAt } from "./file-range.ts";
 import { refuseNestedExternalData } from "./nested-external.ts";
 import { type NewFile, newFile } from "./new-file.ts";
-import { type PlacedData, placeTensors } from "./placement.ts";
+import { placeTensors } from "./placement.ts";
 import { onnxSource } from "./source.ts";
+import { dataChunk } from "./tensor-chunks.ts";
+import { type PlacedChunk, writePieces } from "./write-pieces.ts";
 
 /** Largest message that protobuf can encode. */
 const LARGEST_MODEL_BYTES = 2 ** 31 - 1;
-
-/** Pieces up to this size are gathered into one write. */
-const GATHER_BYTES = 4 * 2 ** 20;
-
-/** Computed pieces from this size on begin a write of their own. */
-const ALIGNED_BYTES = 64 * 2 ** 10;
 
 export interface SaveOptions {
   /** Ends the writing with the signal's reason; no file is changed then. */
@@ -37,7 +31,7 @@ export function encodeModel(graph: Graph): Uint8Array {
   const bytes = new Uint8Array(totalBytes(chunks));
   let position = 0;
   for (const chunk of chunks) {
-    copyChunk(chunk, bytes.subarray(position, position + chunk.byteLength));
+    copyPart(chunk, bytes.subarray(position, position + chunk.byteLength), 0);
     position += chunk.byteLength;
   }
   return bytes;
@@ -80,9 +74,13 @@ export async function saveModel(
   try {
     await requireDiskSpace(file, total);
     if (placement.byteLength > 0) {
-      files.push(await newFile(dataFile, (handle) => writeData(handle, placement.parts, onBytes)));
+      const parts = placement.parts.map(({ tensor, offset }) => ({
+        chunk: dataChunk(tensor),
+        offset,
+      }));
+      files.push(await newFile(dataFile, (handle) => writePieces(handle, parts, onBytes)));
     }
-    files.push(await newFile(file, (handle) => writeChunks(handle, chunks, onBytes)));
+    files.push(await newFile(file, (handle) => writePieces(handle, consecutive(chunks), onBytes)));
     const leftOver = await dataFilesOf(file);
     await publish(files, dataFile);
     await removeDataFiles(leftOver, graph);
@@ -121,93 +119,12 @@ function counted(total: number, { signal, onProgress }: SaveOptions): (count: nu
   };
 }
 
-/**
- * Data that lies in a file is copied from there in pieces; the rest is computed tensor by tensor,
- * in the same memory where it can be: that of tensors already written is not free at once.
- */
-async function writeData(
-  handle: FileHandle,
-  parts: readonly PlacedData[],
-  onBytes: (count: number) => void,
-): Promise<void> {
-  const flush = new BackgroundFlush(handle);
-  const onWritten = (count: number) => {
-    flush.wrote(count);
-    onBytes(count);
-  };
-  let buffer = new Uint8Array();
-  try {
-    for (const { tensor, offset } of parts) {
-      const { data } = tensor;
-      const range = fileRange(data);
-      if (range !== undefined) {
-        await copyRange(range, handle, offset, onWritten);
-        continue;
-      }
-      let bytes: Uint8Array;
-      if (data.readInto === undefined) bytes = data.read();
-      else {
-        if (buffer.length < data.byteLength) buffer = new Uint8Array(data.byteLength);
-        bytes = buffer.subarray(0, data.byteLength);
-        data.readInto(bytes);
-      }
-      await writeAt(handle, bytes, offset);
-      onWritten(data.byteLength);
-    }
-  } finally {
-    await flush.finished();
-  }
-}
-
-/**
- * Small pieces are gathered into one write, and computed ones are put into the same two buffers
- * again and again: fresh memory for each would cost more than the arithmetic. While one buffer is
- * written, the other is filled.
- */
-async function writeChunks(
-  handle: FileHandle,
-  chunks: readonly Chunk[],
-  onBytes: (count: number) => void,
-): Promise<void> {
-  let [buffer, other] = [new Uint8Array(GATHER_BYTES), new Uint8Array(GATHER_BYTES)];
-  let filled = 0;
-  let position = 0;
-  const flush = new BackgroundFlush(handle);
-  let writing: Promise<void> = Promise.resolve();
-  const write = async (bytes: Uint8Array) => {
-    const start = position;
-    position += bytes.length;
-    await writing;
-    onBytes(bytes.length);
-    writing = writeAt(handle, bytes, start).then(() => flush.wrote(bytes.length));
-    // Whoever waits for it next hears of a failure; until then it is not unhandled.
-    writing.catch(() => undefined);
-  };
-  const writeGathered = async () => {
-    if (filled === 0) return;
-    await write(buffer.subarray(0, filled));
-    [buffer, other] = [other, buffer];
-    filled = 0;
-  };
-  try {
-    for (const chunk of chunks) {
-      const { byteLength } = chunk;
-      // At the buffer's start, computed numbers are aligned.
-      const large = byteLength >= ALIGNED_BYTES && chunk.copyInto !== undefined;
-      if (large || filled + byteLength > buffer.length) await writeGathered();
-      if (byteLength > buffer.length && chunk.copyInto === undefined) {
-        await write(chunk.bytes());
-        continue;
-      }
-      if (byteLength > buffer.length) buffer = new Uint8Array(byteLength);
-      copyChunk(chunk, buffer.subarray(filled, filled + byteLength));
-      filled += byteLength;
-    }
-    await writeGathered();
-  } finally {
-    // The file must not be closed under a write or a flush.
-    await writing;
-    await flush.finished();
+/** The chunks, one after the other. */
+function* consecutive(chunks: readonly Chunk[]): Iterable<PlacedChunk> {
+  let offset = 0;
+  for (const chunk of chunks) {
+    yield { chunk, offset };
+    offset += chunk.byteLength;
   }
 }
 
