@@ -11,6 +11,7 @@ import {
   type MeasuredBatchNorm,
   measureBatchNorms,
 } from "../passes/batch-norm-statistics.ts";
+import { VARIANCE_OPTION } from "../passes/measured-channels.ts";
 import { type PassOptions, siteId } from "../passes/pass.ts";
 import { isRefusal } from "../passes/refusal.ts";
 import type { SampleRuns } from "../passes/sample-runs.ts";
@@ -35,13 +36,7 @@ export const batchNormShift: Analysis = {
       description:
         "A channel is shifted where its mean is this many stored deviations off, or the logarithm of its variance ratio is as large.",
     },
-    {
-      name: "variance",
-      kind: "choice",
-      default: "unbiased",
-      choices: ["unbiased", "population"],
-      description: "unbiased divides by m − 1, as the paper does at inference; population by m.",
-    },
+    VARIANCE_OPTION,
   ],
   data: "always",
   run,

@@ -3,6 +3,7 @@ import { DataType } from "../graph/data-type.ts";
 import { takenNames } from "../graph/edit.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
+import type { TechniqueOption } from "../protocol/engine.ts";
 import { ChannelMoments } from "../statistics/channel-moments.ts";
 import type { SampleRuns } from "./sample-runs.ts";
 import { valueTypes } from "./value-types.ts";
@@ -12,6 +13,15 @@ import { valueTypes } from "./value-types.ts";
  * algorithm 2, step 10: Var[x] = m/(m − 1)·E[σ²]); "population" divides by m.
  */
 export type VarianceKind = "unbiased" | "population";
+
+/** Asks for it. */
+export const VARIANCE_OPTION: TechniqueOption = {
+  name: "variance",
+  kind: "choice",
+  default: "unbiased",
+  choices: ["unbiased", "population"],
+  description: "unbiased divides by m − 1, as the paper does at inference; population by m.",
+};
 
 /** Statistics of a value with channels along axis 1, over samples and positions, in float64. */
 export interface MeasuredChannels {

@@ -3,7 +3,7 @@ import { InputError } from "../graph/input-error.ts";
 import { channelShifts, largestShifts, shiftTable } from "./batch-norm-shift.ts";
 import { batchNormCandidates, measureBatchNorms } from "./batch-norm-statistics.ts";
 import { sitesOf } from "./candidates.ts";
-import type { VarianceKind } from "./measured-channels.ts";
+import { VARIANCE_OPTION, type VarianceKind } from "./measured-channels.ts";
 import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { isRefusal } from "./refusal.ts";
 import type { SampleRuns } from "./sample-runs.ts";
@@ -18,15 +18,7 @@ export const recalibrateBatchNorm: Pass = {
   id: "recalibrate-batch-norm",
   title: "Recalibrate BatchNorm",
   description: "Measures the mean and variance of each BatchNorm's input on data and stores them.",
-  options: [
-    {
-      name: "variance",
-      kind: "choice",
-      default: "unbiased",
-      choices: ["unbiased", "population"],
-      description: "unbiased divides by m − 1, as the paper does at inference; population by m.",
-    },
-  ],
+  options: [VARIANCE_OPTION],
   data: "always",
   preserves: () => "nothing",
   find: (graph) => sitesOf(batchNormCandidates(graph), (_, id) => ({ title: `Recalibrate ${id}` })),
