@@ -84,6 +84,7 @@ function depthwise(axes: number): (call: LayerCall) => LayerValue {
 function depthwiseKernel(call: LayerCall, window: Window, channels: number, multiplier: number) {
   return call.weight("depthwise_kernel", [...window.kernel, channels, multiplier], {
     layout: depthwiseLayout(window.kernel.length),
+    alias: "kernel",
   });
 }
 

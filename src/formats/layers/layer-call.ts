@@ -53,6 +53,8 @@ export interface WeightRequest {
   /** The field that says whether there is one, true by default unless the field says otherwise. */
   readonly flag?: string;
   readonly absent?: number;
+  /** What some versions call it. */
+  readonly alias?: string;
 }
 
 /** Whose conventions count, where a layer computes differently in one framework than in another. */
@@ -138,7 +140,10 @@ export class LayerCall {
       const value = absent === undefined ? "" : this.#filled(name, layout.dims(dims), absent);
       return { ...rest, stored: undefined, value };
     }
-    const stored = this.context.store.find(this.path, name, this.#weights++);
+    const { store } = this.context;
+    const index = this.#weights++;
+    const { alias = name } = request;
+    const stored = store.find(this.path, name, index) ?? store.find(this.path, alias, index);
     if (stored === undefined) this.refuse(`the file has no weight ${name} for it`);
     if (!sameSizes(stored.dims, dims)) {
       this.refuse(`weight ${stored.name} has shape [${stored.dims}]; [${dims}] is needed`);
@@ -196,14 +201,16 @@ export class LayerCall {
   finish(result: LayerValue): LayerValue {
     const layer = this.path.join("/");
     const last = this.#pending.find(({ output }) => output === result.value);
-    const named = last === undefined ? result.value : this.builder.freshName(layer);
-    const rename = (value: string) => (value === last?.output ? named : value);
+    const value = last === undefined ? result.value : this.builder.freshName(layer);
+    const rename = (each: string) => (each === last?.output ? value : each);
     for (const { part, opType, inputs, output, attributes } of this.#pending) {
-      const name = part === "main" ? layer : `${layer}/${part}`;
+      const named = part === "main" ? layer : `${layer}/${part}`;
+      // ONNX Runtime refuses two nodes of one name.
+      const name = this.call === 0 ? named : `${named}:${this.call}`;
       const node = makeNode(opType, inputs.map(rename), [rename(output)], { name, attributes });
       this.builder.nodes.push(withOrigin(node, { layer, call: this.call, part }));
     }
-    return { ...result, value: named };
+    return { ...result, value };
   }
 
   /** A constant that is no weight. */

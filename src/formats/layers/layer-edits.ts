@@ -58,6 +58,7 @@ export function findLayerEdits(
         `layer ${path}: a part of it is gone (${originOf(first).part}), which its config cannot say`,
       );
     }
+    for (const key of own) refuseOtherOperator(path, before.get(key), after.get(key));
     for (const edit of weightEdits(read, edited, record, after)) {
       weights.push(edit);
       const { flag, stored } = edit.use;
@@ -68,6 +69,17 @@ export function findLayerEdits(
     }
   }
   return { removed, fields, weights };
+}
+
+function refuseOtherOperator(
+  path: string,
+  before: Node | undefined,
+  after: Node | undefined,
+): void {
+  if (before?.opType === after?.opType) return;
+  throw new InputError(
+    `layer ${path}: its ${before?.opType} became a ${after?.opType}, which its config cannot say; write it as .onnx`,
+  );
 }
 
 type NodesByOrigin = Map<string, Node>;

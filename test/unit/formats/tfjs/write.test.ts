@@ -1,9 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { readModel, saveModel } from "../../../../src/formats/registry.ts";
+import { readModel, requireWritable, saveModel } from "../../../../src/formats/registry.ts";
+import { InputError } from "../../../../src/graph/input-error.ts";
+import { batchNormToAffine } from "../../../../src/passes/batch-norm-to-affine.ts";
 import { foldBatchNorm } from "../../../../src/passes/fold-batch-norm.ts";
-import { networks } from "./networks.ts";
+import { type Network, networks } from "./networks.ts";
 import {
   load,
   relativeDifference,
@@ -55,3 +57,37 @@ test.each(networks())(
     expect(names(model).filter((name) => !names(again).includes(name))).toEqual(gone);
   },
 );
+
+test("what layers cannot say is refused with the place, and can be written as ONNX", async () => {
+  const [network] = networks();
+  const file = await save((network as Network).build());
+  const graph = await readModel(file);
+  const { graph: affine } = batchNormToAffine.apply(graph, ["bn_a"], {});
+  const target = join(await scratchFolder(), "model.json");
+  await expect(requireWritable(affine, target)).rejects.toThrow(
+    /layer bn_a: its BatchNormalization became a Mul/,
+  );
+  await expect(saveModel(affine, target)).rejects.toThrow(InputError);
+  expect(await readdir(dirname(target))).toEqual([]);
+  const converted = join(dirname(target), "model.onnx");
+  await saveModel(affine, converted);
+  const onnx = await readModel(converted);
+  expect(onnx.source.format).toBe("onnx");
+  await expect(saveModel(onnx, target)).rejects.toThrow(/read from TensorFlow.js/);
+});
+
+test("new numbers for every weight come back, those of a shared layer too", async () => {
+  const network = networks().find(({ name }) => name === "a model inside a model") as Network;
+  const [model, other] = [network.build(), network.build()];
+  scramble(model, 1);
+  scramble(other, 2);
+  const graph = await readModel(await save(model));
+  // Layers get the same names in both, so each weight is known by its own.
+  const { initializers } = await readModel(await save(other));
+  const trained = join(await scratchFolder(), "model.json");
+  await saveModel({ ...graph, initializers }, trained);
+  const inputs = network.inputs();
+  const found = runLayers(await load(trained), inputs);
+  expect(relativeDifference(found, runLayers(other, inputs))).toBe(0);
+  expect(relativeDifference(found, runLayers(model, inputs))).toBeGreaterThan(0.1);
+});
