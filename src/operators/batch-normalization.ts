@@ -1,7 +1,7 @@
 import { floatAttribute } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { addNode, multiply, reshape, scale, sumOver } from "./emit.ts";
+import { addNode, multiply, reshape, scale, sumPerChannel } from "./emit.ts";
 import type {
   GradientContext,
   GradientRule,
@@ -10,7 +10,6 @@ import type {
   TrainingForwardContext,
   TrainingForwardRule,
 } from "./operator.ts";
-import { rangeOf } from "./shape-algebra.ts";
 
 /*
  * BatchNormalization (Ioffe & Szegedy 2015): over every axis but the channels, of M values each,
@@ -107,17 +106,17 @@ const batchNormGradient: GradientRule = (context, [gradient]) => {
   const [mean, inverse] = [context.saved("mean"), inverseDeviation(context)];
   const training = context.mode === "training";
   const perChannel = (value: string) => alongChannels(builder, value, shape);
-  const axes = rangeOf(shape.length).filter((axis) => axis !== 1);
   const gain = multiply(builder, inputs[SCALE] ?? "", inverse);
 
   const wantsInput = context.needs(0);
   const needsSums = context.needs(SCALE) || (wantsInput && training);
-  const sum = needsSums || context.needs(SHIFT) ? sumOver(builder, gradient, axes) : undefined;
+  const sum =
+    needsSums || context.needs(SHIFT) ? sumPerChannel(builder, gradient, shape) : undefined;
   const centred = needsSums ? builder.add("Sub", [inputs[0] ?? "", perChannel(mean)]) : undefined;
   const product =
     centred === undefined
       ? undefined
-      : sumOver(builder, multiply(builder, gradient, centred), axes);
+      : sumPerChannel(builder, multiply(builder, gradient, centred), shape);
 
   const throughStatistics = () => {
     if (!training || centred === undefined || product === undefined || sum === undefined) return [];

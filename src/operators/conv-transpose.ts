@@ -3,9 +3,8 @@ import type { Dimension } from "../graph/builder.ts";
 import type { Node } from "../graph/graph.ts";
 import { type ConvGeometry, geometryBetween } from "./conv-geometry.ts";
 import { weightGradientRecipe } from "./conv-recipes.ts";
-import { slice, sumOver } from "./emit.ts";
+import { slice, sumPerChannel } from "./emit.ts";
 import { type GradientContext, type GradientRule, UNKNOWN_SIZE } from "./operator.ts";
-import { rangeOf } from "./shape-algebra.ts";
 import { readEndPadding, windowExtent, windowOf } from "./window.ts";
 
 /** O = s·(H − 1) + output_padding + extent − begin − end, unless output_shape or auto_pad say it. */
@@ -63,9 +62,7 @@ export const convTransposeGradient: GradientRule = (context, [gradient]) => {
   return [
     context.needs(0) ? inputGradient() : undefined,
     context.needs(1) ? weightGradient() : undefined,
-    context.needs(2)
-      ? sumOver(builder, gradient, [0, ...rangeOf(geometry.sizes.length, 2)])
-      : undefined,
+    context.needs(2) ? sumPerChannel(builder, gradient, context.outputShape(0)) : undefined,
   ];
 };
 

@@ -4,9 +4,9 @@ import { blockedRules } from "./conv-blocked.ts";
 import { convGeometry } from "./conv-geometry.ts";
 import { forwardRecipe, inputGradientRecipe, weightGradientRecipe } from "./conv-recipes.ts";
 import { convTransposeGradient, convTransposeSizes } from "./conv-transpose.ts";
-import { sumOver } from "./emit.ts";
+import { sumPerChannel } from "./emit.ts";
 import type { GradientRule, OperatorRule, ShapeRule, TrainingForwardRule } from "./operator.ts";
-import { rangeOf, staticShape } from "./shape-algebra.ts";
+import { staticShape } from "./shape-algebra.ts";
 import { windowOutputSizes } from "./window.ts";
 
 /** (N, C, H…) with W (M, C/G, k…) gives (N, M, O…). */
@@ -50,7 +50,7 @@ const convGradient: GradientRule = (context, [gradient]) => {
   return [
     gradientOf(0, () => inputGradient.build(builder, geometry, weight, gradient, machine)),
     gradientOf(1, () => weightGradient.build(builder, geometry, input, gradient, machine)),
-    gradientOf(2, () => sumOver(builder, gradient, [0, ...rangeOf(geometry.sizes.length, 2)])),
+    gradientOf(2, () => sumPerChannel(builder, gradient, context.outputShape(0))),
   ];
 };
 

@@ -78,6 +78,31 @@ export function sumOver(
   });
 }
 
+/** Of images with more positions rows are summed first, each about this long. */
+const LONGEST_ROW = 128;
+
+/**
+ * Σ over batch and positions of (N, C, …): (C). ONNX Runtime adds an image's positions with few
+ * accumulators, so that rounding grows with their number; sums of rows first, and then of those,
+ * round up to seven times less and take as long (batches of 4 to 64, 28×28 to 128×128).
+ */
+export function sumPerChannel(
+  builder: GraphBuilder,
+  value: string,
+  shape: readonly number[],
+): string {
+  const [batch = 1, channels = 1, ...sizes] = shape;
+  const positions = elementCount(sizes);
+  const row = rangeOf(LONGEST_ROW / 2, LONGEST_ROW / 2 + 1).findLast(
+    (size) => positions % size === 0,
+  );
+  if (row === undefined || positions < 4 * LONGEST_ROW) {
+    return sumOver(builder, value, [0, ...rangeOf(sizes.length, 2)]);
+  }
+  const rows = reshape(builder, value, [batch, channels, positions / row, row]);
+  return sumOver(builder, sumOver(builder, rows, [3]), [0, 2]);
+}
+
 /**
  * Σ_n values[n], of shape `rest`, as a product with a row of ones: two to seven times as fast as
  * ONNX Runtime's ReduceSum over the first axis, which gains nothing from a second thread.
