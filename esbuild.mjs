@@ -47,7 +47,11 @@ const bundles = [
   },
   {
     ...shared,
-    entryPoints: { engine: "src/engine/main.ts", cli: "src/cli.ts" },
+    entryPoints: {
+      engine: "src/engine/main.ts",
+      tensorflow: "src/engine/tensorflow/main.ts",
+      cli: "src/cli.ts",
+    },
     platform: "node",
     target: "node20",
     format: "esm",

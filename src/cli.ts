@@ -16,6 +16,10 @@ const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
   ["verify", async () => (await import("./cli/verify.ts")).addVerify],
   ["train", async () => (await import("./cli/train.ts")).addTrain],
   ["gradients", async () => (await import("./cli/gradients.ts")).addGradients],
+  [
+    "install-tensorflow",
+    async () => (await import("./cli/install-tensorflow.ts")).addInstallTensorFlow,
+  ],
   ["stats", async () => (await import("./cli/stats.ts")).addStats],
 ]);
 

@@ -1,13 +1,15 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { RequestContext } from "../engine/context.ts";
 import { preparedModel } from "../engine/prepared-model.ts";
 import { resumeTraining } from "../engine/resume-training.ts";
+import { trainInTensorFlowProcess } from "../engine/tensorflow/relay.ts";
 import { readModel } from "../formats/registry.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { readTrainingConfig } from "../training/config.ts";
 import { recipeFile } from "../training/recipe-memory.ts";
+import { readResumableRun } from "../training/resumable-run.ts";
 import { train } from "../training/train.ts";
 import { type AddCommand, commandContext, printJson } from "./command.ts";
 import { TrainingDisplay } from "./training-display.ts";
@@ -58,13 +60,20 @@ async function startRun(model: string | undefined, options: TrainOptions): Promi
     ...(options.seed === undefined ? {} : { seed: Number(options.seed) }),
   });
   const context = commandContext();
+  const runs = resolve(options.runs ?? "normlens-runs");
+  const output = resolve(options.output);
+  if (config.engine === "tensorflow") {
+    const request = { path: resolve(model), edits: [], config, runs, output };
+    await trainInTensorFlowProcess(request, tellingOf(options, context));
+    return;
+  }
   await train({
     ...(await preparedModel(await readModel(model), config, context)),
     ...running(options, context),
     modelName: resolve(model),
     config,
-    runsFolder: resolve(options.runs ?? "normlens-runs"),
-    output: resolve(options.output),
+    runsFolder: runs,
+    output,
     runtime: await loadRuntime(),
     recipeFile: recipeFile(),
   });
@@ -84,8 +93,26 @@ async function resumeRun(
     }
   }
   const context = commandContext();
+  const started = await readResumableRun(resolve(run));
+  if (started.config.engine === "tensorflow") {
+    const { config, start } = started;
+    const path = model === undefined ? start.model : resolve(model);
+    const request = {
+      path,
+      edits: [],
+      config,
+      runs: dirname(started.folder),
+      resume: started.folder,
+    };
+    await trainInTensorFlowProcess(request, tellingOf(options, context));
+    return;
+  }
   const graph = (path: string) => readModel(model ?? path);
   await resumeTraining(resolve(run), { ...running(options, context), graph }, context);
+}
+
+function tellingOf(options: TrainOptions, context: RequestContext) {
+  return { ...context, trainingEvent: running(options, context).onEvent };
 }
 
 function running({ json }: TrainOptions, { signal }: RequestContext) {

@@ -21,6 +21,9 @@ import { preparedModel } from "./prepared-model.ts";
 import { resumeTraining } from "./resume-training.ts";
 import { passSites, sitesAt } from "./technique-sites.ts";
 import { techniques } from "./techniques.ts";
+import { tensorFlowFolder } from "./tensorflow/folder.ts";
+import { installTensorFlow } from "./tensorflow/install.ts";
+import { isForTensorFlow, trainInTensorFlowProcess } from "./tensorflow/relay.ts";
 import { textView } from "./text-view.ts";
 
 type Methods = {
@@ -87,6 +90,7 @@ export function engineMethods(): Methods {
       return { values };
     },
     train: async (params, context) => {
+      if (await isForTensorFlow(params)) return trainInTensorFlowProcess(params, context, pause);
       const { graph } = await documents.get(params, context);
       const { signal, trainingEvent: onEvent } = context;
       const running = { signal, onEvent, isPaused: () => pause.wait(signal) };
@@ -108,6 +112,7 @@ export function engineMethods(): Methods {
       pause.set(params.paused);
       return null;
     },
+    installTensorFlow: async (_params, context) => installTensorFlow(tensorFlowFolder(), context),
   };
 }
 

@@ -2,9 +2,11 @@
 export class PauseSwitch {
   #paused = false;
   #wake: (() => void) | undefined;
+  #follower: ((paused: boolean) => void) | undefined;
 
   set(paused: boolean): void {
     this.#paused = paused;
+    this.#follower?.(paused);
     if (!paused) this.#wake?.();
   }
 
@@ -16,5 +18,13 @@ export class PauseSwitch {
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
     this.#wake = undefined;
+  }
+
+  /** Tells a training in another process. @returns what ends that. */
+  follow(follower: (paused: boolean) => void): () => void {
+    this.#follower = follower;
+    return () => {
+      this.#follower = undefined;
+    };
   }
 }

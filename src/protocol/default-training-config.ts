@@ -2,6 +2,7 @@ import type { TrainingConfig } from "./training.ts";
 
 /** What a run does when nothing else is said; the form starts with it. */
 export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
+  engine: "onnxruntime",
   data: "digits",
   split: { train: 0.6, validation: 0.2, test: 0.2 },
   seed: 0,

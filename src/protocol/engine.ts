@@ -44,6 +44,11 @@ export interface EngineMethods {
   /** Ends when training ends; events come as notifications. Cancelling keeps the best so far. */
   train(params: TrainRequest): TrainResult;
   pauseTraining(params: { readonly paused: boolean }): null;
+  /** Into a folder of the user's, from npm's registry; replaces what is there. */
+  installTensorFlow(params: Record<string, never>): {
+    readonly folder: string;
+    readonly version: string;
+  };
 }
 
 export type EngineMethod = keyof EngineMethods;

@@ -2,6 +2,8 @@ import type { JsonNumber, ValueStatistics } from "./reports.ts";
 
 /** Options of a training run. A config file is a part of this; the rest are the defaults. */
 export interface TrainingConfig {
+  /** What computes: ONNX Runtime any model, TensorFlow (installed on demand) a TF.js layers model. */
+  readonly engine: "onnxruntime" | "tensorflow";
   /** "digits" or a path to a data set. */
   readonly data: string;
   readonly split: { readonly train: number; readonly validation: number; readonly test: number };
@@ -210,7 +212,8 @@ export type TrainingEvent =
       readonly notes?: readonly string[];
       /** Watched values, in graph order, with their fixed histogram edges once known. */
       readonly watched: readonly string[];
-      readonly memory: MemoryEstimate;
+      /** Absent where TensorFlow trains, which has memory of its own. */
+      readonly memory?: MemoryEstimate;
       /** Where the best model goes besides the run folder. */
       readonly output?: string;
       /** SHA-256 of model and data: a run goes on with the same ones only. */

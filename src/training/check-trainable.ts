@@ -1,9 +1,7 @@
-import { type Dataset, withSampleShape } from "../data/dataset.ts";
-import { requireLabels } from "../data/label-noise.ts";
-import { type Split, splitSamples } from "../data/split.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Split } from "../data/split.ts";
 import { type Graph, standardOpset } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import { elementCount } from "../graph/tensor.ts";
 import { inferShapes } from "../operators/infer-shapes.ts";
 import type { ForwardMode } from "../operators/operator.ts";
 import { staticShape } from "../operators/shape-algebra.ts";
@@ -13,10 +11,9 @@ import { checkBatchStatistics } from "./check-batch-statistics.ts";
 import { lossValue, partFor, sampleInput, withInputShape } from "./forward-part.ts";
 import { checkFrozen, frozenParts } from "./frozen.ts";
 import type { LossSettings } from "./losses/loss.ts";
-import { lossSettings } from "./losses/settings.ts";
-import { LOSSES } from "./losses/table.ts";
 import { type NormLimit, normLimits } from "./max-norm.ts";
 import { type Parameter, trainableParameters } from "./parameters.ts";
+import { planSamples, planTargets } from "./plan-samples.ts";
 import { resolveValues } from "./watched-values.ts";
 
 /** What a run works on, found possible before anything is built or written. */
@@ -53,10 +50,7 @@ export function planTraining(
   mode: ForwardMode = "training",
 ): TrainingPlan {
   const { name: input, sampleShape } = sampleInput(graph);
-  const samples = withSampleShape(data, sampleShape, input);
-  const split = splitSamples(samples, config.split, config.seed);
-  checkSampleCount(samples, split, config);
-  checkFinite(samples);
+  const { samples, split, batchSize } = planSamples(data, { name: input, sampleShape }, config);
   const value = lossValue(graph, config.loss);
   const part = partFor(graph, [value]);
   const trainable = trainableParameters(part);
@@ -65,7 +59,6 @@ export function planTraining(
   checkGradients(part, parameters);
   const limits =
     config.maxNorm.limit === 0 ? new Map<string, NormLimit>() : normLimits(part, parameters);
-  const batchSize = Math.min(config.batchSize, split.train.length);
   const fixed = withInputShape(part, input, [batchSize, ...samples.sampleShape]);
   const types = inferShapes(fixed);
   const outputShape = types.get(value)?.shape;
@@ -73,14 +66,7 @@ export function planTraining(
   if (mode === "training") {
     checkBatchStatistics(fixed, batchSize, (name) => types.get(name)?.shape, normalizations);
   }
-  if (samples.targets === undefined) {
-    throw new InputError(`data ${samples.name}: has no labels (y) to train on`);
-  }
-  const targets = LOSSES[config.loss].targets(samples, output);
-  const dataset = { ...samples, targets };
-  if (config.labelNoise > 0) requireLabels(dataset);
-  const settings = lossSettings(config, samples, targets.kind, split.train, output.shape[1] ?? 1);
-  checkUpdates(Math.floor(split.train.length / batchSize), config);
+  const { dataset, settings } = planTargets(samples, output, split, config);
   const { values } = config.statistics;
   const watched = resolveValues(values === "auto" ? part : graph, values, "statistics.values");
   return {
@@ -96,44 +82,6 @@ export function planTraining(
     limits,
     watched,
   };
-}
-
-function checkSampleCount(dataset: Dataset, split: Split, config: TrainingConfig): void {
-  for (const part of ["train", "validation", "test"] as const) {
-    if (config.split[part] > 0 && split[part].length === 0) {
-      throw new InputError(
-        `data ${dataset.name}: ${dataset.count} samples are too few; split.${part} ${config.split[part]} leaves none`,
-      );
-    }
-  }
-}
-
-/** A run in which no update is ever due would train nothing. */
-function checkUpdates(stepsPerEpoch: number, config: TrainingConfig): void {
-  const { accumulateBatches, maxEpochs } = config;
-  if (accumulateBatches > stepsPerEpoch * maxEpochs) {
-    throw new InputError(
-      `accumulateBatches: ${accumulateBatches} batches make one update, but the run has ${stepsPerEpoch * maxEpochs}`,
-    );
-  }
-}
-
-function checkFinite(dataset: Dataset): void {
-  const bad = dataset.features.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    const size = elementCount(dataset.sampleShape);
-    throw new InputError(
-      `data ${dataset.name}: sample ${Math.floor(bad / size)}, number ${bad % size} is ${dataset.features[bad]}; finite numbers are needed`,
-    );
-  }
-  if (dataset.targets?.kind !== "numbers") return;
-  const { values, shape } = dataset.targets;
-  const badTarget = values.findIndex((value) => !Number.isFinite(value));
-  if (badTarget >= 0) {
-    throw new InputError(
-      `data ${dataset.name}: the target of sample ${Math.floor(badTarget / elementCount(shape))} is ${values[badTarget]}; finite numbers are needed`,
-    );
-  }
 }
 
 function checkGradients(graph: Graph, parameters: readonly Parameter[]): void {

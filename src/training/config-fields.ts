@@ -40,6 +40,7 @@ const MOST_STEPS = 2 ** 31 - 1;
  * line and a config file are all checked by this table.
  */
 export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
+  engine: choice("onnxruntime", "tensorflow"),
   data: {
     allowed: '"digits" or the path of a data set',
     valid: (value) => typeof value === "string" && value !== "",

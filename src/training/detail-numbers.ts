@@ -56,7 +56,7 @@ export function detailNumbers(step: MeasuredStep, named: readonly string[]): Ste
 }
 
 /** ‖after − before‖/‖before‖ in float64; NaN or infinite where before is all 0. */
-function relativeChange(before: Float32Array, after: Float32Array): number {
+export function relativeChange(before: Float32Array, after: Float32Array): number {
   let [changes, squares] = [0, 0];
   for (let index = 0; index < before.length; index++) {
     const value = before[index] as number;

@@ -35,6 +35,9 @@ export interface Evaluation {
 
 export type Weights = ReadonlyMap<string, Float32Array>;
 
+/** A model at inference, on whatever engine. */
+export type ModelEvaluator = Pick<Evaluator, "evaluate" | "activations">;
+
 /**
  * The model in inference mode with its parameters as inputs, so that one session serves every
  * epoch. Its batch size is fixed; a last partial batch is filled up with repetitions, which the

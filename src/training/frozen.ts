@@ -32,7 +32,7 @@ export function frozenParts(
   { names, updateStatistics }: FrozenConfig,
 ): FrozenParts {
   if (names.length === 0) return { trained: parameters, normalizations: new Set() };
-  const matches = matcher(names);
+  const matches = nameMatcher(names);
   const frozen = (parameter: Parameter) => parameterNames(parameter).some(matches);
   const normalizations = graph.nodes
     .filter((node) => usesBatchStatistics(node) && normalizationNames(graph, node).some(matches))
@@ -54,7 +54,7 @@ export function checkFrozen(
     ...graph.nodes.filter(usesBatchStatistics).flatMap((node) => normalizationNames(graph, node)),
   ];
   for (const name of config.names) {
-    if (!known.some(matcher([name]))) {
+    if (!known.some(nameMatcher([name]))) {
       throw new InputError(
         `frozen.names: "${name}" matches no parameter and no layer with parameters; there are ${parameters
           .slice(0, 3)
@@ -81,7 +81,8 @@ function layerName(node: Node): string {
   return node.name === "" ? (node.output[0] ?? "") : node.name;
 }
 
-function matcher(patterns: readonly string[]): (name: string) => boolean {
+/** Whether a name is one of the patterns, in which a star stands for any characters. */
+export function nameMatcher(patterns: readonly string[]): (name: string) => boolean {
   const forms = patterns.map((pattern) => pattern.split("*"));
   return (name) => forms.some((parts) => fits(name, parts));
 }

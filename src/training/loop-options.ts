@@ -4,11 +4,11 @@ import type { Split } from "../data/split.ts";
 import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { EarlyStoppingState } from "./early-stopping.ts";
-import type { Evaluator, Weights } from "./evaluate.ts";
+import type { ModelEvaluator, Weights } from "./evaluate.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import type { RetrainPlan } from "./retrain.ts";
 import type { ScheduleState } from "./schedules/schedule.ts";
-import type { StepSession } from "./step-session.ts";
+import type { TrainingStep } from "./step-session.ts";
 import type { WatchedValues } from "./watched-values.ts";
 
 export interface LoopOptions {
@@ -17,9 +17,9 @@ export interface LoopOptions {
   readonly dataset: Dataset;
   readonly split: Split;
   readonly batch: Batch;
-  readonly step: StepSession;
-  readonly evaluator: Evaluator;
-  readonly watched: WatchedValues;
+  readonly step: TrainingStep;
+  readonly evaluator: ModelEvaluator;
+  readonly watched: Pick<WatchedValues, "statistics" | "edges">;
   /** Names of parameters and running statistics: what a snapshot holds. */
   readonly weightNames: readonly string[];
   /** The rows of an epoch in the order they are trained on. */

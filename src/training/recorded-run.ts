@@ -1,25 +1,14 @@
+import { join } from "node:path";
 import { allocateBatch } from "../data/batches.ts";
-import { saveModel } from "../formats/registry.ts";
 import type { TrainResult } from "../protocol/engine.ts";
-import type {
-  MemoryEstimate,
-  StopReason,
-  TrainingConfig,
-  TrainingEvent,
-} from "../protocol/training.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import type { TrainingPlan } from "./check-trainable.ts";
-import type { Evaluator, Weights } from "./evaluate.ts";
-import { keepRecipes } from "./recipe-memory.ts";
+import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type { Weights } from "./evaluate.ts";
 import type { ResumableRun } from "./resumable-run.ts";
-import { doneEvent, retrainEvent, type StartEvent, startEvent } from "./run-events.ts";
+import { doneEvent, retrainEvent, type StartEvent } from "./run-events.ts";
 import { RunFolder } from "./run-folder.ts";
-import type { StepSession } from "./step-session.ts";
 import { retrainSentence, stopSentence } from "./stop-sentence.ts";
-import { trainedModel } from "./trained-model.ts";
 import { runTrainings, type TrainingsOptions, type TrainingsOutcome } from "./trainings.ts";
 import type { Turns } from "./turns.ts";
-import { WatchedValues } from "./watched-values.ts";
 
 export interface RecordedRunOptions {
   /** The model's path or name, for the start event and the run folder's name. */
@@ -31,9 +20,6 @@ export interface RecordedRunOptions {
   readonly output?: string;
   /** Goes on with this run, in its folder; graph and config are the run's. */
   readonly resume?: ResumableRun;
-  readonly runtime: Runtime;
-  /** Remembers which way to compute a convolution was the fastest; left out, none is timed. */
-  readonly recipeFile?: string;
   /** Cancelling ends the run in order: the best so far is saved. */
   readonly signal: AbortSignal;
   /** Asked before each step; training goes on when the promise resolves. */
@@ -41,15 +27,29 @@ export interface RecordedRunOptions {
   onEvent(event: TrainingEvent): void;
 }
 
-/** What a run works with, ready to go. */
-export interface RunParts {
-  readonly plan: TrainingPlan;
-  readonly fingerprint: StartEvent["fingerprint"];
-  readonly memory: MemoryEstimate;
-  readonly step: StepSession;
-  readonly evaluator: Evaluator;
-  /** Parameters and running statistics at the run's first step. */
-  readonly initial: Weights;
+type Divergence = Extract<TrainingEvent, { event: "stop" }>["divergence"];
+
+/** What a run works with, ready to go, whichever engine computes. */
+export interface RunParts
+  extends Pick<
+    TrainingsOptions,
+    "lossSettings" | "dataset" | "split" | "step" | "evaluator" | "watched" | "initial"
+  > {
+  readonly batchSize: number;
+  /** The models that a run leaves in its folder. */
+  readonly models: {
+    /** Names of the files below the run's folder. */
+    readonly best: string;
+    readonly retrained: string;
+    /** Writes the model with these weights, at once or not at all. */
+    save(weights: Weights, path: string, signal?: AbortSignal): Promise<void>;
+  };
+  /** Told first. @param run the run's folder. */
+  start(run: string): StartEvent;
+  /** Where the numbers stopped being finite. @param step whose loss was not. */
+  divergence(step: number): Promise<Divergence>;
+  /** Keeps in a new run's folder what it needs to go on. */
+  prepareFolder?(run: string): Promise<void>;
 }
 
 /** best.onnx follows the best epoch no faster than this, in milliseconds; the last one always. */
@@ -63,15 +63,13 @@ export async function recordedRun(
   options: RecordedRunOptions,
   parts: RunParts,
 ): Promise<TrainResult> {
-  const { resume, runsFolder, modelName, config, recipeFile } = options;
+  const { resume, runsFolder, modelName, config } = options;
   const folder =
     resume === undefined
       ? await RunFolder.create(runsFolder, modelName, config)
       : await RunFolder.reopen(resume.folder, resume.checkpoint?.metricsBytes ?? 0);
   try {
-    if (resume === undefined && recipeFile !== undefined) {
-      await keepRecipes(recipeFile, folder.path);
-    }
+    if (resume === undefined) await parts.prepareFolder?.(folder.path);
     return await new RecordedRun(options, parts, folder).run();
   } finally {
     await folder.close();
@@ -91,19 +89,20 @@ class RecordedRun {
   }
 
   async run(): Promise<TrainResult> {
-    const { resume, onEvent, modelName: model, output } = this.#options;
+    const { resume, onEvent, output } = this.#options;
+    const { models, start } = this.#parts;
     const run = this.#folder.path;
-    if (resume?.checkpoint === undefined) {
-      this.#tell(startEvent({ ...this.#options, ...this.#parts, model, run, output }));
-    }
+    if (resume?.checkpoint === undefined) this.#tell(start(run));
     for (const event of resume?.events ?? []) onEvent(event);
     const trainings = await runTrainings(this.#trainingsOptions());
     const told = this.#folder.metricsBytes;
     const { reason, retrained } = await this.#tellStop(trainings);
-    const saved = retrained ? this.#folder.retrainedModel : this.#folder.bestModel;
-    await this.#saveModels(trainings.outcome.weights, saved);
+    const { weights } = trainings.outcome;
+    const saved = join(run, retrained ? models.retrained : models.best);
+    await models.save(weights, saved);
+    if (output !== undefined) await models.save(weights, output);
     if (reason === "cancelled") await this.#folder.saveCheckpoint(trainings.checkpoint, told);
-    const test = await this.#test(trainings.outcome.weights, reason);
+    const test = await this.#test(weights, reason);
     this.#tell(doneEvent(output ?? saved, test, run));
     if (reason !== "cancelled") await this.#folder.removeCheckpoints();
     return { run, bestModel: saved };
@@ -116,8 +115,8 @@ class RecordedRun {
 
   #trainingsOptions(): TrainingsOptions {
     const { config, resume, signal, isPaused } = this.#options;
-    const { plan, step, evaluator, initial } = this.#parts;
-    const { graph, dataset, split, lossSettings } = plan;
+    const { dataset, batchSize, split, lossSettings, step, evaluator, initial, watched } =
+      this.#parts;
     const checkpoint = resume?.checkpoint;
     const folder = this.#folder;
     return {
@@ -128,8 +127,8 @@ class RecordedRun {
       step,
       evaluator,
       weightNames: [...initial.keys()],
-      batch: allocateBatch(dataset, plan.batchSize),
-      watched: new WatchedValues(graph, config.statistics.bins, checkpoint?.progress.edges),
+      batch: allocateBatch(dataset, batchSize),
+      watched,
       initial,
       ...(checkpoint === undefined ? {} : { checkpoint }),
       signal,
@@ -139,8 +138,8 @@ class RecordedRun {
       onCheckpoint: (state) =>
         unlessCancelled(signal, folder.saveCheckpoint(state, folder.metricsBytes, signal)),
       onRetrain: async (again, best) => {
-        await folder.saveBest(trainedModel(graph, best));
-        this.#tell(retrainEvent(again, plan));
+        await this.#parts.models.save(best, this.#bestModel);
+        this.#tell(retrainEvent(again, this.#parts));
       },
     };
   }
@@ -148,16 +147,21 @@ class RecordedRun {
   async #saveBest(weights: Weights): Promise<void> {
     if (performance.now() - this.#bestSaved < SAVING_INTERVAL) return;
     const { signal } = this.#options;
-    const model = trainedModel(this.#parts.plan.graph, weights);
-    await unlessCancelled(signal, this.#folder.saveBest(model, signal));
+    const saving = this.#parts.models.save(weights, this.#bestModel, signal);
+    await unlessCancelled(signal, saving);
     this.#bestSaved = performance.now();
+  }
+
+  get #bestModel(): string {
+    return join(this.#folder.path, this.#parts.models.best);
   }
 
   /** @returns why the run ended, and whether it has trained again to the end. */
   async #tellStop({ outcome, again, checkpoint }: TrainingsOutcome) {
     const { earlyStopping } = this.#options.config;
     const { stopping, divergedAt } = outcome;
-    const divergence = divergedAt === undefined ? undefined : await this.#divergence(divergedAt);
+    const divergence =
+      divergedAt === undefined ? undefined : await this.#parts.divergence(divergedAt);
     const retrained = again !== undefined && outcome.reason === "maxEpochs";
     const reason = retrained ? again.reason : outcome.reason;
     const epochs = again?.epochs ?? outcome.epochs;
@@ -172,28 +176,15 @@ class RecordedRun {
     return { reason, retrained };
   }
 
-  /** An update that spoiled a parameter shows in the loss of the step after it. */
-  async #divergence(step: number) {
-    const first = await this.#parts.step.firstBadValue(this.#options.runtime);
-    if (first === undefined) return { step };
-    return { step: first.kind === "update" ? Math.max(1, step - 1) : step, first };
-  }
-
-  async #saveModels(weights: Weights, path: string): Promise<void> {
-    const model = trainedModel(this.#parts.plan.graph, weights);
-    await saveModel(model, path);
-    if (this.#options.output !== undefined) await saveModel(model, this.#options.output);
-  }
-
   /** Who cancels does not wait long for a large test part; it is then left out. */
   #test(weights: Weights, reason: StopReason) {
-    const { evaluator, plan } = this.#parts;
+    const { evaluator, dataset, split } = this.#parts;
     const end =
       reason === "cancelled" ? performance.now() + LONGEST_TEST : Number.POSITIVE_INFINITY;
     const turns: Pick<Turns, "cancelled"> = {
       cancelled: () => Promise.resolve(performance.now() > end),
     };
-    return evaluator.evaluate(plan.dataset, plan.split.test, weights, turns);
+    return evaluator.evaluate(dataset, split.test, weights, turns);
   }
 }
 

@@ -53,7 +53,7 @@ export function startEvent(start: RunStart): StartEvent {
 /** @param again how the first training ended, and for how long the next one goes on. */
 export function retrainEvent(
   again: RetrainPlan,
-  { split, batchSize }: TrainingPlan,
+  { split, batchSize }: Pick<TrainingPlan, "split" | "batchSize">,
 ): TrainingEvent {
   const { steps, reason, bestEpoch, epochs, sentence } = again;
   const samples = split.train.length + split.validation.length;

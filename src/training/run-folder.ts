@@ -2,8 +2,6 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { mkdir, rename, rm, truncate } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { writeWhole } from "../formats/onnx/new-file.ts";
-import { saveModel } from "../formats/onnx/write.ts";
-import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
@@ -15,6 +13,9 @@ export const RUN_FILES = {
   metrics: "metrics.jsonl",
   best: "best.onnx",
   retrained: "retrained.onnx",
+  /** The same of a TF.js layers model, with its weights beside it. */
+  bestLayers: join("best", "model.json"),
+  retrainedLayers: join("retrained", "model.json"),
   checkpoint: "checkpoint.bin",
   /** The one before, in case the newest cannot be read. */
   previousCheckpoint: "checkpoint-previous.bin",
@@ -26,9 +27,6 @@ export const RUN_FILES = {
  * that can be read and gone on with.
  */
 export class RunFolder {
-  readonly bestModel: string;
-  /** The model that was trained again; the best of the first training stays beside it. */
-  readonly retrainedModel: string;
   readonly #lock: RunLock;
   #metrics: number | undefined;
   #metricsBytes: number;
@@ -38,8 +36,6 @@ export class RunFolder {
     lock: RunLock,
     metricsBytes: number,
   ) {
-    this.bestModel = join(path, RUN_FILES.best);
-    this.retrainedModel = join(path, RUN_FILES.retrained);
     this.#lock = lock;
     this.#metrics = openSync(join(path, RUN_FILES.metrics), "a");
     this.#metricsBytes = metricsBytes;
@@ -81,10 +77,6 @@ export class RunFolder {
   /** Bytes of metrics.jsonl. */
   get metricsBytes(): number {
     return this.#metricsBytes;
-  }
-
-  async saveBest(graph: Graph, signal?: AbortSignal): Promise<void> {
-    await saveModel(graph, this.bestModel, signal === undefined ? {} : { signal });
   }
 
   /**

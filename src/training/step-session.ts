@@ -51,6 +51,9 @@ interface StateSet {
   readonly fetches: Tensors;
 }
 
+/** One training step after the other, on whatever engine. */
+export type TrainingStep = Pick<StepSession, "run" | "restart" | "state">;
+
 /**
  * Runs the step graph again and again. Parameters and state live in two sets of buffers: a step
  * reads one and writes the other, then they change places. A buffer that is both fed and fetched

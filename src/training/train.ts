@@ -7,6 +7,7 @@ import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { usualRecipes } from "../operators/conv-recipes.ts";
 import type { TrainResult } from "../protocol/engine.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkConfig } from "./config.ts";
@@ -17,6 +18,7 @@ import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { LOSSES } from "./losses/table.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
+import { onnxRunParts } from "./onnx-run.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
 import { keptRecipes } from "./recipe-memory.ts";
@@ -28,6 +30,9 @@ import { StepSession } from "./step-session.ts";
 import { letCancel } from "./turns.ts";
 
 export interface TrainOptions extends RecordedRunOptions {
+  readonly runtime: Runtime;
+  /** Remembers which way to compute a convolution was the fastest; left out, none is timed. */
+  readonly recipeFile?: string;
   readonly graph: Graph;
   /**
    * The graph holds the weights to start from, whatever config.weights says: the run's passes have
@@ -77,7 +82,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const evaluator = await Evaluator.create(runtime, evaluation);
     try {
       await letCancel(signal);
-      return await recordedRun(options, { plan, fingerprint, memory, step, evaluator, initial });
+      const run = { plan, fingerprint, memory, step, evaluator, initial };
+      return await recordedRun(options, onnxRunParts(options, run));
     } finally {
       await evaluator.release();
     }

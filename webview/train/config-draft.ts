@@ -44,6 +44,7 @@ export function draftOf(config: TrainingConfig): Draft {
     checkpointEpochs: String(config.checkpoint.everyEpochs),
     checkpointSteps: String(config.checkpoint.everySteps),
     checkpointSeconds: String(config.checkpoint.leastSeconds),
+    engine: config.engine,
     threads: String(config.threads),
   };
 }
@@ -129,6 +130,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       everySteps: Number(draft.checkpointSteps),
       leastSeconds: Number(draft.checkpointSeconds),
     },
+    engine: draft.engine as TrainingConfig["engine"],
     threads: Number(draft.threads),
   };
 }

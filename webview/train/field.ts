@@ -7,7 +7,7 @@ export const SECTIONS = [
   { id: "regularization", title: "Regularization" },
   { id: "earlyStopping", title: "Early stopping" },
   { id: "watching", title: "Statistics" },
-  { id: "machine", title: "Checkpoints and threads" },
+  { id: "machine", title: "Checkpoints and engine" },
 ] as const;
 
 export type SectionId = (typeof SECTIONS)[number]["id"];

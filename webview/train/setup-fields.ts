@@ -162,6 +162,16 @@ export const FIELDS = {
     min: 0,
     help: "Checkpoints that come sooner are left out.",
   },
+  engine: {
+    section: "machine",
+    label: "Engine",
+    kind: "select",
+    options: [
+      ["onnxruntime", "ONNX Runtime"],
+      ["tensorflow", "TensorFlow"],
+    ],
+    help: "TensorFlow trains TF.js layers models; “NormLens: Install TensorFlow Engine” installs it.",
+  },
   threads: {
     section: "machine",
     label: "Threads",

@@ -12,6 +12,14 @@ import type { TfjsSource } from "./source.ts";
 /** A topology of thousands of layers takes a few megabytes. */
 const LARGEST_DOCUMENT_BYTES = 256 * 2 ** 20;
 
+/** A layers model before its layers are looked at. */
+export interface TfjsContainer {
+  /** The bytes of model.json. */
+  readonly text: Uint8Array;
+  readonly document: JsonObject;
+  readonly groups: readonly LoadedGroup[];
+}
+
 /**
  * Reads a layers model of TensorFlow.js: model.json and the files of weights that it names.
  *
@@ -19,12 +27,18 @@ const LARGEST_DOCUMENT_BYTES = 256 * 2 ** 20;
  * @param file where model.json belongs, beside its weights.
  */
 export async function readTfjs(text: Uint8Array, file: string): Promise<Graph> {
+  const { document, groups } = await readContainer(text, file);
+  return tfjsGraph(text, document, groups);
+}
+
+/** As readTfjs, for layers of whatever kind. */
+export async function readContainer(text: Uint8Array, file: string): Promise<TfjsContainer> {
   const document = parseDocument(text);
   const groups: LoadedGroup[] = [];
   for (const group of parseManifest(document.weightsManifest)) {
     groups.push(await loadGroup(group, resolve(file)));
   }
-  return tfjsGraph(text, document, groups);
+  return { text, document, groups };
 }
 
 /** The graph of a document whose weights have been read. */

@@ -44,6 +44,24 @@ export function rewrittenGroups(
   });
 }
 
+/** The groups with other numbers for the weights that are named; a group without a change is the same object. */
+export function withNumbers(
+  groups: readonly LoadedGroup[],
+  numbers: ReadonlyMap<string, Float32Array>,
+): LoadedGroup[] {
+  return groups.map((loaded) => {
+    let start = 0;
+    const pieces = loaded.group.weights.map((entry) => {
+      const bytes = loaded.bytes.subarray(start, start + entry.byteLength);
+      start += entry.byteLength;
+      const data = entry.raw.group === "optimizer" ? undefined : numbers.get(entry.name);
+      if (data === undefined) return { raw: entry.raw, bytes };
+      return replaced(entry, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    });
+    return regrouped(loaded, pieces);
+  });
+}
+
 /** A quantized weight would lose its new numbers' precision, so it is stored as it is. */
 function replaced({ raw }: WeightEntry, bytes: Uint8Array): Piece {
   const { quantization: _, ...plain } = raw;

@@ -9,10 +9,10 @@ import { graphDifference } from "../layers/same-graph.ts";
 import { type NewFile, newFile } from "../onnx/new-file.ts";
 import { asInputError, type SaveOptions } from "../onnx/write.ts";
 import { parseManifest } from "./manifest.ts";
-import { tfjsGraph } from "./read.ts";
+import { type TfjsContainer, tfjsGraph } from "./read.ts";
 import type { LoadedGroup } from "./shards.ts";
 import { type TfjsSource, tfjsSource } from "./source.ts";
-import { rewrittenGroups, rewrittenManifest } from "./weight-files.ts";
+import { rewrittenGroups, rewrittenManifest, withNumbers } from "./weight-files.ts";
 
 /** The files of a model as they are to be written. */
 export interface EncodedModel {
@@ -87,9 +87,32 @@ function written(document: JsonObject, before: Uint8Array): Uint8Array {
 export async function saveTfjs(
   graph: Graph,
   target: string,
+  options: SaveOptions = {},
+): Promise<number> {
+  return saveEncoded(encodeTfjs(graph), target, options);
+}
+
+/** The model that was read with other numbers for the weights that are named. */
+export function encodeNumbers(
+  { text, document, groups }: TfjsContainer,
+  numbers: ReadonlyMap<string, Float32Array>,
+): EncodedModel {
+  const changed = withNumbers(groups, numbers);
+  const manifest = isList(document.weightsManifest) ? document.weightsManifest : [];
+  const weightsManifest = rewrittenManifest(changed, groups, manifest);
+  if (weightsManifest.every((group, index) => group === manifest[index])) {
+    return { text, document, groups: changed };
+  }
+  const rewritten = { ...document, weightsManifest };
+  return { text: written(rewritten, text), document: rewritten, groups: changed };
+}
+
+/** As saveTfjs. */
+export async function saveEncoded(
+  encoded: EncodedModel,
+  target: string,
   { signal, onProgress }: SaveOptions = {},
 ): Promise<number> {
-  const encoded = encodeTfjs(graph);
   const file = await realpath(target).catch(() => resolve(target));
   const folder = dirname(file);
   const files: NewFile[] = [];

@@ -1,4 +1,6 @@
 import * as vscode from "vscode";
+import { withSlowProgress } from "../progress.ts";
+import { requireTrust } from "../trust.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
 /** Training and the engine process. */
@@ -9,6 +11,16 @@ export function registerRunCommands(parts: HostParts): vscode.Disposable {
     "normlens.stopTraining": () => training.current?.stop(),
     "normlens.pauseTraining": () => training.current?.setPaused(true),
     "normlens.resumeTraining": () => training.current?.setPaused(false),
+    "normlens.installTensorFlow": async () => {
+      if (!(await requireTrust(vscode.l10n.t("Installing TensorFlow")))) return;
+      const { version } = await withSlowProgress(
+        vscode.l10n.t("Installing TensorFlow"),
+        (token, onProgress) => engine.request("installTensorFlow", {}, { token, onProgress }),
+      );
+      void vscode.window.showInformationMessage(
+        vscode.l10n.t("{0} is installed. TF.js layers models can now train on it.", version),
+      );
+    },
     "normlens.showLog": () => log.show(),
     "normlens.restartEngine": async () => {
       engine.restart();

@@ -17,6 +17,7 @@ const phrases: Readonly<Record<EngineMethod, string>> = {
   statistics: "measuring activations",
   train: "training",
   pauseTraining: "pausing",
+  installTensorFlow: "installing TensorFlow",
 };
 
 /** A phrase that completes "NormLens is …". */

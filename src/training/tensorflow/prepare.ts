@@ -1,0 +1,122 @@
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
+import type { LayersModel } from "@tensorflow/tfjs-layers";
+import type { Dataset } from "../../data/dataset.ts";
+import { openDataset } from "../../data/open-dataset.ts";
+import type { Split } from "../../data/split.ts";
+import { DataType, dataTypeName } from "../../graph/data-type.ts";
+import { InputError } from "../../graph/input-error.ts";
+import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
+import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
+import type { Weights } from "../evaluate.ts";
+import { dataFingerprint } from "../fingerprint.ts";
+import { nameMatcher } from "../frozen.ts";
+import type { LossSettings } from "../losses/loss.ts";
+import { LOSSES } from "../losses/table.ts";
+import { planSamples, planTargets } from "../plan-samples.ts";
+import { trainBatchNormalization } from "./batch-norm.ts";
+import { refuseOptions } from "./check-options.ts";
+import { type WeightParts, weightParts } from "./layer-weights.ts";
+import { type LayersFile, readLayersFile, weightValues } from "./layers-file.ts";
+import { absorbActivation, loadLayersModel, sampleInput } from "./layers-model.ts";
+import { numbersOf, setWeights } from "./tensor-step.ts";
+
+type StartEvent = Extract<TrainingEvent, { event: "start" }>;
+
+/** What a run on TensorFlow works on, found possible before anything is written. */
+export interface TensorPlan {
+  readonly file: LayersFile;
+  readonly model: LayersModel;
+  readonly parts: WeightParts;
+  readonly dataset: Dataset;
+  readonly split: Split;
+  readonly batchSize: number;
+  /** Of one batch. */
+  readonly inputShape: readonly number[];
+  readonly settings: LossSettings;
+  /** Weights and running statistics at the first step. */
+  readonly initial: Weights;
+  readonly fingerprint: StartEvent["fingerprint"];
+}
+
+/**
+ * Reads model and data and tries them together.
+ *
+ * @throws InputError naming the option, the file, the layer or the data in the way.
+ */
+export async function prepareOnTensorFlow(
+  tf: TensorFlowModule,
+  modelPath: string,
+  config: TrainingConfig,
+): Promise<TensorPlan> {
+  refuseOptions(config);
+  const file = await readLayersFile(modelPath);
+  const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
+  const fresh = config.weights === "fresh";
+  const model = await loadLayersModel(tf, file, fresh ? config.seed : undefined);
+  const input = sampleInput(model, modelPath);
+  absorbActivation(tf, model, config.loss);
+  const { samples, split, batchSize } = planSamples(data, input, config);
+  const parts = weightParts(model, config.frozen);
+  requireInFile(parts.all, file);
+  if (fresh) setWeights(tf, parts.all, frozenValues(file, config));
+  for (const { layer, frozen } of parts.normalizations) {
+    trainBatchNormalization(tf, layer, config.batchNorm, frozen);
+  }
+  const initial = new Map([...parts.all].map(([name, variable]) => [name, numbersOf(variable)]));
+  const inputShape = [batchSize, ...samples.sampleShape];
+  const output = { name: model.outputNames[0] ?? "", shape: outputShape(tf, model, inputShape) };
+  const { dataset, settings } = planTargets(samples, output, split, config);
+  const fingerprint = { model: file.fingerprint, data: dataFingerprint(data) };
+  return {
+    file,
+    model,
+    parts,
+    dataset,
+    split,
+    batchSize,
+    inputShape,
+    settings,
+    initial,
+    fingerprint,
+  };
+}
+
+/** @throws InputError for a weight that the trained file could not hold. */
+function requireInFile(all: ReadonlyMap<string, Variable>, { weights, path }: LayersFile): void {
+  const stored = new Map(weights.map((weight) => [weight.name, weight]));
+  for (const [name, { shape }] of all) {
+    const weight = stored.get(name);
+    if (weight === undefined) throw new InputError(`weightsManifest: has no weight ${name}`, path);
+    if (weight.dataType !== DataType.FLOAT || weight.dims.join() !== shape.join()) {
+      throw new InputError(
+        `weightsManifest: weight ${name} is ${dataTypeName(weight.dataType)} [${weight.dims}]; the layers need float32 [${shape}]`,
+        path,
+      );
+    }
+  }
+}
+
+/** What is frozen keeps the file's numbers also where the rest starts fresh. */
+function frozenValues(file: LayersFile, { frozen }: TrainingConfig): Weights {
+  const matches = nameMatcher(frozen.names);
+  const isFrozen = (name: string) => matches(name) || matches(name.replace(/\/[^/]*$/, ""));
+  return new Map([...weightValues(file)].filter(([name]) => isFrozen(name)));
+}
+
+/** Runs one batch of zeros as a training step would. The running statistics it changes are set anew. */
+function outputShape(
+  tf: TensorFlowModule,
+  model: LayersModel,
+  inputShape: readonly number[],
+): readonly number[] {
+  const shape = tf.tidy(() => {
+    const output = model.apply(tf.zeros([...inputShape]), { training: true }) as Tensor;
+    return [...output.shape];
+  });
+  if (shape[0] !== inputShape[0]) {
+    throw new InputError(
+      `the output has shape [${shape.join(", ")}] for a batch of ${inputShape[0]}; its first dimension must be the batch`,
+    );
+  }
+  return shape;
+}
