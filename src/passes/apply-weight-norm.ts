@@ -125,6 +125,7 @@ async function dataDependent(
   { wanted, skipped }: Chosen,
   samples: SampleRuns,
 ): Promise<PassResult> {
+  if (wanted.length === 0) return normalized(graph, { wanted, skipped });
   // Refused before anything is measured.
   for (const weight of wanted) normsOf(weight);
   const nodes = wanted.map(({ node }) => node);

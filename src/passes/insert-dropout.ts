@@ -99,7 +99,9 @@ function rates(graph: Graph, options: PassOptions): (id: string) => number {
 }
 
 function requireRate(option: string, rate: number): number {
-  if (rate > 0 && rate < 1) return rate;
+  // It is stored as float32, in which 0.99999999 is 1.
+  const stored = Math.fround(rate);
+  if (stored > 0 && stored < 1) return rate;
   throw new InputError(
     `insert-dropout: option ${option} is ${rate}; a number above 0 and below 1 is needed`,
   );

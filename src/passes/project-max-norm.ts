@@ -1,10 +1,10 @@
 import { GraphBuilder } from "../graph/builder.ts";
-import { DataType } from "../graph/data-type.ts";
+import { DataType, dataTypeName } from "../graph/data-type.ts";
 import { changeGraph, changeNode, takenNames } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { elementCount, type Tensor } from "../graph/tensor.ts";
 import { unitNorms } from "../operators/unit-sums.ts";
 import type { ReportTable } from "../protocol/reports.ts";
 import { type Candidate, sitesOf } from "./candidates.ts";
@@ -60,7 +60,7 @@ interface Projection {
   readonly norms: Float64Array;
 }
 
-/** @throws InputError for a limit that is not above 0, and for a unit that is not finite. */
+/** @throws InputError for a limit that is not above 0, or too small for the weights, and for a unit that is not finite. */
 function apply(
   graph: Graph,
   sites: readonly string[] | undefined,
@@ -108,6 +108,15 @@ const UNITS: ReadonlyMap<DataType, number> = new Map([
   [DataType.BFLOAT16, 2 ** -7],
 ]);
 
+/** The smallest number of each type that has all its digits. */
+const SMALLEST: ReadonlyMap<DataType, number> = new Map([
+  [DataType.FLOAT, 2 ** -126],
+  [DataType.DOUBLE, 2 ** -1022],
+  [DataType.FLOAT16, 2 ** -14],
+  [DataType.BFLOAT16, 2 ** -126],
+]);
+
+/** @throws InputError for a unit that is not finite, and for a limit at which its weights would vanish. */
 function projectionOf(weight: UnitWeight, limit: number): Projection {
   const norms = unitNorms(readFloat64(weight.tensor), weight.units);
   const bad = norms.findIndex((norm) => !Number.isFinite(norm));
@@ -119,6 +128,13 @@ function projectionOf(weight: UnitWeight, limit: number): Projection {
   // A unit that was brought to the limit and rounded is at the limit.
   const most = limit * (1 + (UNITS.get(weight.tensor.dataType) ?? 0));
   const factors = norms.map((norm) => (norm > most ? limit / norm : 1));
+  const inputs = elementCount(weight.tensor.dims) / norms.length;
+  const smallest = (SMALLEST.get(weight.tensor.dataType) ?? 0) * Math.sqrt(inputs);
+  if (limit < smallest && factors.some((factor) => factor < 1)) {
+    throw new InputError(
+      `${projectMaxNorm.id}: option limit is ${limit}; ${nodeLabel(weight.node)} has ${inputs} weights a unit, which ${dataTypeName(weight.tensor.dataType)} holds from ${smallest.toPrecision(3)} on`,
+    );
+  }
   return { weight, readers: [weight], norms, factors };
 }
 

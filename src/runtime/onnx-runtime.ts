@@ -75,7 +75,8 @@ function sessionOptions(
     graphOptimizationLevel: options.optimization ?? "all",
     executionMode: "sequential",
     enableCpuMemArena: true,
-    logSeverityLevel: 3,
+    // Errors are thrown as well: the log would put them on stderr a second time, in lines of its own.
+    logSeverityLevel: 4,
     executionProviders: [native ? "cpu" : "wasm"],
     ...(native && options.threads !== undefined ? { intraOpNumThreads: options.threads } : {}),
     ...(native ? { extra: { session: { force_spinning_stop: "1" } } } : {}),

@@ -1,4 +1,5 @@
 import { withSampleShape } from "../../data/dataset.ts";
+import type { NpyArray } from "../../data/npy.ts";
 import { readNpz } from "../../data/npz.ts";
 import { openDataset } from "../../data/open-dataset.ts";
 import { InputError } from "../../graph/input-error.ts";
@@ -48,11 +49,36 @@ async function namedArrays(
 ): Promise<Record<string, RuntimeTensor> | undefined> {
   const arrays = await readNpz(file);
   const feeds: Record<string, RuntimeTensor> = {};
-  for (const { name, type } of inputs) {
-    const array = arrays.get(name);
+  for (const input of inputs) {
+    const array = arrays.get(input.name);
     if (array === undefined) return undefined;
-    const data = castElements(type, Float64Array.from(array.values));
-    feeds[name] = { type, dims: array.shape, data };
+    const { shape, values } = fitted(file, array, input);
+    feeds[input.name] = { type: input.type, dims: shape, data: castElements(input.type, values) };
   }
   return feeds;
+}
+
+/**
+ * An array of samples in the shape of an input, as passes and training take it. Of an input that takes
+ * one number of samples only, as many rows as that, from the start again where there are too few.
+ */
+function fitted(file: string, { shape, values }: NpyArray, { name, sizes }: OpenInput) {
+  const numbers = Float64Array.from(values);
+  const [count = 0, ...sampleShape] = shape;
+  const [wanted, ...sample] = sizes;
+  if (sample.length === 0 || count === 0) return { shape, values: numbers };
+  const samples = { name: file, count, sampleShape, features: new Float32Array() };
+  const known = sample.map((size) => (typeof size === "number" ? size : undefined));
+  const width = elementCount(sampleShape);
+  const rows = typeof wanted === "number" ? wanted : count;
+  return {
+    shape: [rows, ...withSampleShape(samples, known, name).sampleShape],
+    values:
+      rows === count
+        ? numbers
+        : Float64Array.from(
+            { length: rows * width },
+            (_, position) => numbers[position % (count * width)] as number,
+          ),
+  };
 }

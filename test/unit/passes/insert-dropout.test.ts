@@ -52,6 +52,8 @@ describe("insert-dropout", () => {
   test.each([
     [{ rate: 0 }, "option rate is 0"],
     [{ rate: 1 }, "option rate is 1"],
+    // 1 as float32, which ONNX Runtime refuses.
+    [{ rate: 0.999999999 }, "option rate is 0.999999999; a number above 0 and below 1"],
     [{ layers: "relu=1" }, "option layers, relu is 1"],
     [{ layers: "relu=" }, "option layers, relu is NaN"],
     [{ layers: "relu" }, 'option layers has "relu"; name=rate is needed'],

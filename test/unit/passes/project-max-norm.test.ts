@@ -89,6 +89,9 @@ describe("project-max-norm", () => {
     expect(() => projectMaxNorm.apply(model(), undefined, { limit: 0 })).toThrow(
       "project-max-norm: option limit is 0; a number above 0 is needed",
     );
+    expect(() => projectMaxNorm.apply(model(), undefined, { limit: 1e-300 })).toThrow(
+      /^project-max-norm: option limit is 1e-300; \w+ \w+ has \d+ weights a unit, which float32 holds from \d.\d+e-38 on$/,
+    );
     const graph = model();
     const bad = roundedTensor("w", [4, 4], DataType.FLOAT, new Float64Array(16).fill(Number.NaN));
     const broken = { ...graph, initializers: new Map([["w", bad]]) };

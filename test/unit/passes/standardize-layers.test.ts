@@ -114,6 +114,14 @@ describe("apply-weight-norm, start data-dependent", () => {
     if (graph.nodes[0]?.attribute.every(({ name }) => name !== "alpha")) expect(v).toEqual(w);
   });
 
+  test("a model without a linear layer stays as it is", async () => {
+    const graph = made((builder) => builder.add("Relu", ["x"], { name: "relu" }));
+    const result = await standardized(graph, await openSampleRuns("digits", context));
+    expect(result.applied).toEqual([]);
+    expect(result.graph.nodes).toEqual(graph.nodes);
+    expect(result.statement).toBeUndefined();
+  });
+
   test("a unit that does not vary on the data is refused by name", async () => {
     const dead = new Float32Array(64 * 3).fill(0);
     for (const row of [10, 20, 30]) dead.set([1, 0, 1], row * 3);

@@ -1,4 +1,7 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { encodeNpz } from "../../../../src/data/write-npz.ts";
 import { certify } from "../../../../src/engine/certificate/certificate.ts";
 import { compareModels } from "../../../../src/engine/certificate/compare-models.ts";
 import { Cancelled } from "../../../../src/engine/context.ts";
@@ -10,6 +13,7 @@ import { float32Tensor } from "../../../../src/graph/tensor.ts";
 import { foldBatchNorm } from "../../../../src/passes/fold-batch-norm.ts";
 import type { ProgressNotification } from "../../../../src/protocol/engine.ts";
 import { loadRuntime } from "../../../../src/runtime/onnx-runtime.ts";
+import { temporaryFolder } from "../../../support/repository.ts";
 import { convModel, randomConfiguration } from "../../passes/conv-models.ts";
 
 const runtime = await loadRuntime();
@@ -61,6 +65,44 @@ describe("certify", () => {
     const certificate = await certify({ before, after, siteOutputs, runtime, data: "digits" });
     expect(certificate.pass).toBe(true);
     expect(certificate.inputs.at(-1)).toBe("data digits");
+  });
+
+  test("a model of a fixed batch size tries as many rows of the user's data", async () => {
+    const fixed = (factor: number) => {
+      const graph = scaling(factor);
+      return { ...graph, inputs: [makeValueInfo("x", DataType.FLOAT, [4, 5])] };
+    };
+    const data = join(await temporaryFolder(), "samples.npz");
+    for (const rows of [3, 32]) {
+      const values = Float32Array.from({ length: rows * 5 }, (_, position) => position);
+      await writeFile(data, encodeNpz([{ name: "x", shape: [rows, 5], values }]));
+      const certificate = await certify({ before: fixed(2), after: fixed(2), runtime, data });
+      expect(certificate.pass).toBe(true);
+      expect(certificate.inputs.at(-1)).toBe(`data ${data}`);
+      const wrong = await certify({ before: fixed(2), after: fixed(2.1), runtime, data });
+      expect(wrong.pass).toBe(false);
+    }
+  });
+
+  test("arrays are brought into the shape of the inputs they are named after, or refused", async () => {
+    const shaped = (factor: number) => {
+      const graph = scaling(factor);
+      const info = (name: string) => makeValueInfo(name, DataType.FLOAT, ["batch", 2, 5]);
+      return { ...graph, inputs: [info("x")], outputs: [info("y")] };
+    };
+    const data = join(await temporaryFolder(), "flat.npz");
+    const write = (width: number) =>
+      writeFile(
+        data,
+        encodeNpz([{ name: "x", shape: [3, width], values: new Float32Array(3 * width) }]),
+      );
+    await write(10);
+    const request = () => certify({ before: shaped(2), after: shaped(2), runtime, data });
+    expect((await request()).inputs.at(-1)).toBe(`data ${data}`);
+    await write(9);
+    await expect(request()).rejects.toThrow(
+      "a sample has 9 numbers (9), but input x takes 10 (2×5)",
+    );
   });
 
   test("data that does not fit is refused", async () => {
