@@ -16,9 +16,17 @@ const GELU_CUBIC = 0.044715;
 const SELU_ALPHA = 1.6732632423543772;
 const SELU_GAMMA = 1.0507009873554805;
 
-/** 1 where value > 0, else 0. Cast of a comparison: Where and Sign are several times slower. */
+/** The largest float32. */
+const STEEPEST = (2 - 2 ** -23) * 2 ** 127;
+
+/**
+ * 1 where value > 0, else 0: min(1, max(0, α·value)) with an α that takes every normal number to 1 or
+ * beyond. One pass instead of the two of a comparison and its Cast; Where and Sign are slower still.
+ */
 function isPositive(builder: GraphBuilder, value: string): string {
-  return asFloat(builder, builder.add("Greater", [value, builder.scalar(0)]));
+  return builder.add("HardSigmoid", [value], {
+    attributes: { alpha: { float: STEEPEST }, beta: { float: 0 } },
+  });
 }
 
 function isBetween(builder: GraphBuilder, value: string, low: number, high: number): string {

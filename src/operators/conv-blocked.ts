@@ -22,18 +22,19 @@ export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
 /** The kernels take images whose channels come in fours, and fill the last block up with zeros. */
 const CHANNEL_ALIGNMENT = 4;
 
-interface BlockedConvolution {
-  readonly input: string;
+/** A convolution of images that lie in blocks, or are taken as they are. */
+export interface BlockedConvolution
+  extends Pick<
+    ConvGeometry,
+    "channels" | "filters" | "group" | "kernel" | "strides" | "dilations"
+  > {
+  /** As blockedImage gives it. */
+  readonly image: string;
   /** (M, C/G, kH, kW). */
   readonly weight: string;
   /** (M), or "" for none. */
   readonly bias: string;
-  readonly channels: number;
-  readonly filters: number;
-  readonly group: number;
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
+  /** Begins before ends. */
   readonly pads: readonly number[];
 }
 
@@ -43,7 +44,9 @@ export const blockedConvolution: ConvForwardRecipe = {
     fits(geometry, geometry.channels, geometry.filters, machine.channelBlock),
   build: (builder, geometry, { input, weight, bias, output }, machine) => {
     const pads = [...geometry.begin, ...geometry.end];
-    addBlocked(builder, { ...geometry, input, weight, bias, pads }, machine, output);
+    const image = blockedImage(builder, geometry, input, machine);
+    const blocks = addBlocked(builder, { ...geometry, image, weight, bias, pads }, machine);
+    addPlainImage(builder, blocks, geometry.filters, output);
   },
 };
 
@@ -55,22 +58,21 @@ export const blockedFlippedConvolution: ConvGradientRecipe = {
     fits(geometry, geometry.filters, geometry.channels, machine.channelBlock),
   build: (builder, geometry, weight, gradient, machine) => {
     const output = builder.freshName("ReorderOutput");
+    const swapped = { ...geometry, channels: geometry.filters, filters: geometry.channels };
     const flipped: BlockedConvolution = {
-      ...geometry,
-      channels: geometry.filters,
-      filters: geometry.channels,
-      input: gradient,
+      ...swapped,
+      image: blockedImage(builder, swapped, gradient, machine),
       weight: flippedWeight(builder, geometry, weight),
       bias: "",
       pads: fullPads(geometry),
     };
-    addBlocked(builder, flipped, machine, output);
+    addPlainImage(builder, addBlocked(builder, flipped, machine), swapped.filters, output);
     return output;
   },
 };
 
 /** Two dimensions; whole blocks in each group; or fewer channels than a block, taken as they are. */
-function fits(
+export function fits(
   { kernel, group }: ConvGeometry,
   channels: number,
   filters: number,
@@ -82,40 +84,50 @@ function fits(
   return (channels / group) % block === 0 && (filters / group) % block === 0;
 }
 
-function addBlocked(
+/** An image (N, C, H, W) as the kernels take it. */
+export function blockedImage(
+  builder: GraphBuilder,
+  { channels, group }: Pick<ConvGeometry, "channels" | "group">,
+  image: string,
+  { channelBlock }: ConvMachine,
+): string {
+  const asItIs = group === 1 && channels < channelBlock;
+  return asItIs ? image : builder.add("ReorderInput", [image], { domain: BLOCKED_DOMAIN });
+}
+
+/** @returns the result in blocks. */
+export function addBlocked(
   builder: GraphBuilder,
   convolution: BlockedConvolution,
   { channelBlock: block }: ConvMachine,
-  output: string,
-): void {
-  const { channels, filters, group } = convolution;
-  const asTheyAre = group === 1 && channels < block;
-  const image = asTheyAre
-    ? convolution.input
-    : builder.add("ReorderInput", [convolution.input], { domain: BLOCKED_DOMAIN });
+): string {
+  const { filters } = convolution;
   const weight = blockedWeight(builder, convolution, block);
   const missing = wholeBlocks(filters, block) - filters;
   const bias =
     convolution.bias === "" ? [] : [padWithZeros(builder, convolution.bias, [0], [missing])];
-  const blocks = builder.add("Conv", [image, weight, ...bias], {
+  return builder.add("Conv", [convolution.image, weight, ...bias], {
     domain: BLOCKED_DOMAIN,
     stem: "BlockedConv",
     attributes: {
-      group: { int: group },
+      group: { int: convolution.group },
       kernel_shape: { ints: convolution.kernel },
       strides: { ints: convolution.strides },
       dilations: { ints: convolution.dilations },
       pads: { ints: convolution.pads },
     },
   });
-  addNode(
-    builder,
-    "ReorderOutput",
-    [blocks],
-    [output],
-    { channels: { int: filters } },
-    BLOCKED_DOMAIN,
-  );
+}
+
+/** Takes an image out of its blocks, under a name given. */
+export function addPlainImage(
+  builder: GraphBuilder,
+  blocks: string,
+  channels: number,
+  output: string,
+): void {
+  const attributes = { channels: { int: channels } };
+  addNode(builder, "ReorderOutput", [blocks], [output], attributes, BLOCKED_DOMAIN);
 }
 
 /**

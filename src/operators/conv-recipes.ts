@@ -4,6 +4,7 @@ import { forwardBySelection, inputBySelection, weightBySelection } from "./conv-
 import { plainConvolution } from "./conv-forward.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import { flippedConvolution, transposedConvolution } from "./conv-input-gradient.ts";
+import { blockedConvolutionPerPhase } from "./conv-per-phase.ts";
 import type {
   ConvChoice,
   ConvForwardRecipe,
@@ -30,6 +31,7 @@ export const INPUT_GRADIENT_RECIPES: readonly ConvGradientRecipe[] = [
   transposedConvolution,
   flippedConvolution,
   blockedFlippedConvolution,
+  blockedConvolutionPerPhase,
   inputBySelection,
 ];
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { cpus, homedir } from "node:os";
@@ -5,7 +6,12 @@ import { dirname, join } from "node:path";
 import { writeWhole } from "../formats/onnx/new-file.ts";
 import type { ConvGeometry } from "../operators/conv-geometry.ts";
 import type { ConvChoice, ConvMachine } from "../operators/conv-recipe.ts";
-import { isChoiceFor } from "../operators/conv-recipes.ts";
+import {
+  FORWARD_RECIPES,
+  INPUT_GRADIENT_RECIPES,
+  isChoiceFor,
+  WEIGHT_GRADIENT_RECIPES,
+} from "../operators/conv-recipes.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** Choices by convolution, for each machine; as read, so of any kind. */
@@ -40,7 +46,8 @@ export class RecipeMemory {
     file: string | undefined,
   ): Promise<RecipeMemory> {
     const processor = cpus()[0]?.model ?? "";
-    const name = [runtime.name, runtime.version, processor, machine.channelBlock].join(" · ");
+    const parts = [runtime.name, runtime.version, processor, machine.channelBlock, recipesKey()];
+    const name = parts.join(" · ");
     return new RecipeMemory(file, machine, name, await readStored(file));
   }
 
@@ -114,6 +121,14 @@ export function geometryKey(geometry: ConvGeometry): string {
   const { kernel, strides, dilations, begin, end } = geometry;
   const axes = [sizes, outputSizes, kernel, strides, dilations, begin, end];
   return [batch, channels, filters, group, ...axes.map((each) => each.join("x"))].join(" ");
+}
+
+/** Another set of recipes has to be timed anew. */
+function recipesKey(): string {
+  const names = [...FORWARD_RECIPES, ...INPUT_GRADIENT_RECIPES, ...WEIGHT_GRADIENT_RECIPES].map(
+    ({ name }) => name,
+  );
+  return createHash("sha256").update(names.join(" ")).digest("hex").slice(0, 8);
 }
 
 function entriesOf(value: unknown): [string, unknown][] {
