@@ -84,7 +84,23 @@ export function shiftTable(shifts: readonly ChannelShift[], data: string): Repor
  * The largest shifts in words, for example "a mean by 4.96 stored standard deviations (bn2, channel
  * 4) and a variance by a factor of 2.1 (bn1, channel 3)".
  */
-export function largestShifts(shifts: readonly ChannelShift[]): string {
+export function largestShifts(all: readonly ChannelShift[]): string {
+  const shifts = all.filter(isNumber);
+  const [broken, ...others] = all.filter((shift) => !isNumber(shift));
+  const most = shifts.length === 0 ? undefined : largestNumbers(shifts);
+  if (broken === undefined) return most ?? "nothing";
+  const { mean, variance } = broken.stored;
+  const count = others.length === 0 ? "one channel" : `${others.length + 1} channels`;
+  const first = `${place(broken)} had a mean of ${mean} and a variance of ${variance}`;
+  return `${most === undefined ? "" : `${most}, and in `}${count} by no number at all: ${first}`;
+}
+
+/** Whether what was stored can be compared: neither NaN nor infinite, the variance not negative. */
+function isNumber({ meanShift, logVarianceRatio }: ChannelShift): boolean {
+  return Number.isFinite(meanShift) && Number.isFinite(logVarianceRatio);
+}
+
+function largestNumbers(shifts: readonly ChannelShift[]): string {
   const mean = worst(shifts, ({ meanShift }) => meanShift);
   const variance = worst(shifts, ({ logVarianceRatio }) => Math.abs(logVarianceRatio));
   const deviations = shown(mean.meanShift);
@@ -101,14 +117,10 @@ function place({ batchNorm, channel }: ChannelShift): string {
   return `${batchNorm}, channel ${channel}`;
 }
 
-/** The first of the largest; what is not a number counts as the largest. */
+/** The first of the largest. */
 function worst(
   shifts: readonly ChannelShift[],
   size: (shift: ChannelShift) => number,
 ): ChannelShift {
-  const rank = (shift: ChannelShift) => {
-    const value = size(shift);
-    return Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
-  };
-  return shifts.reduce((largest, shift) => (rank(shift) > rank(largest) ? shift : largest));
+  return shifts.reduce((largest, shift) => (size(shift) > size(largest) ? shift : largest));
 }

@@ -176,6 +176,22 @@ describe("recalibrate-batch-norm", () => {
     expect(site?.applicable === false && site.reason).toContain("is in training mode");
   });
 
+  test("statistics that were no numbers are replaced, and named as they were", async () => {
+    const graph = await readModel(join(SAMPLES, "digits-cnn.onnx"));
+    const name = nodeNamed(graph, "bn3").input[4] ?? "";
+    const variance = Float32Array.from(numbersOf(graph, name));
+    variance[5] = Number.NaN;
+    variance[7] = -2;
+    const tensor = float32Tensor(name, [variance.length], variance);
+    const broken = { ...graph, initializers: new Map(graph.initializers).set(name, tensor) };
+    const whole = await recalibrate(graph);
+    const { graph: mended, report } = await recalibrate(broken);
+    expect(numbersOf(mended, name)).toEqual(numbersOf(whole.graph, name));
+    expect(report.statement).toMatch(
+      /a variance by a factor of [\d.]+ \(bn\d, channel \d+\), and in 2 channels by no number at all: bn3, channel 5 had a mean of -?[\d.]+ and a variance of NaN\.$/,
+    );
+  });
+
   test("a network is measured in as many runs as it is deep", async () => {
     const graph = await readModel(join(SAMPLES, "narrow-resnet.onnx"));
     const batchNorms = graph.nodes.filter(isBatchNormalization);
