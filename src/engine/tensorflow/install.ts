@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { InputError } from "../../graph/input-error.ts";
 import { TENSORFLOW_PACKAGE, TENSORFLOW_VARIABLE } from "../../runtime/tensorflow.ts";
@@ -15,6 +15,12 @@ export interface InstalledTensorFlow {
 
 /** What this version of NormLens is tested with. */
 const VERSION = "4.22.0";
+
+/**
+ * Without a manifest npm would install into the nearest folder above that has one. Newer versions of
+ * npm run only the installation scripts that it allows; tfjs-node's downloads the library.
+ */
+const MANIFEST = { private: true, allowScripts: { [TENSORFLOW_PACKAGE]: true } };
 
 /** npm's own notes on versions and notices, which are no reason for a failure. */
 const NOT_A_REASON = /^(code|errno|syscall|path|command|A complete log|This is a problem|$)/;
@@ -34,8 +40,7 @@ export async function installTensorFlow(
   const temporary = `${folder}.${process.pid}`;
   try {
     await mkdir(temporary, { recursive: true });
-    // Without one, npm would install into the nearest folder above that has one.
-    await writeFile(`${temporary}/package.json`, '{ "private": true }\n');
+    await writeFile(join(temporary, "package.json"), JSON.stringify(MANIFEST));
     progress({ message: "Downloading TensorFlow" });
     await runNpm(temporary, signal, (line) => {
       if (/libtensorflow/.test(line)) progress({ message: "Downloading TensorFlow's library" });

@@ -1,7 +1,5 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Batch } from "../../../src/data/batches.ts";
-import { seededRandom } from "../../../src/data/random.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { elementCount } from "../../../src/graph/tensor.ts";
 import type { ConvRecipes } from "../../../src/operators/conv-recipe.ts";
@@ -12,6 +10,7 @@ import { lossValue, sampleInput } from "../../../src/training/forward-part.ts";
 import { initialValues, trainableParameters } from "../../../src/training/parameters.ts";
 import { buildStepGraph } from "../../../src/training/step-graph.ts";
 import { StepSession } from "../../../src/training/step-session.ts";
+import { randomBatch } from "./random-batch.ts";
 
 const WARM_UP = 10;
 
@@ -71,15 +70,5 @@ export async function measureStep(
     medianMs: measured[Math.floor(measured.length / 2)] ?? Number.NaN,
     minMs: measured[0] ?? Number.NaN,
     nodes: stepGraph.graph.nodes.length,
-  };
-}
-
-function randomBatch(size: number, length: number): Batch {
-  const random = seededRandom(0);
-  return {
-    size,
-    features: Float32Array.from({ length }, () => random.normal()),
-    labels: BigInt64Array.from({ length: size }, () => BigInt(random.below(10))),
-    values: new Float32Array(0),
   };
 }

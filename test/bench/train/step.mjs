@@ -6,24 +6,26 @@ import { parseArgs } from "node:util";
 import { build } from "esbuild";
 
 /**
- * Times the training step of the benchmark's networks, ours and PyTorch's in turn, and prints the
- * ratio: `node test/bench/train/step.mjs [--network cnn28] [--batch 64] [--threads 2] [--steps 50]`.
+ * Times the training step of the benchmark's networks, ours and its peers' in turn, and prints the
+ * ratios: `node test/bench/train/step.mjs [--network cnn28] [--batch 64] [--threads 2] [--steps 50]
+ * [--rounds 7]`.
  *
- * PyTorch takes part where Python with torch is at hand (the interpreter in PYTHON, else python3).
- * The two take turns, and the ratio is the median of the rounds' own ratios: a shared machine changes
- * its speed from one second to the next, which neither side's best round would survive.
+ * PyTorch takes part where Python with torch is at hand (the interpreter in PYTHON, else python3), and
+ * tfjs-node where docs/tensorflow.md says it is looked for. TensorFlow.js in WebAssembly has one
+ * thread in Node, and its gradient of a convolution's filter is composed (wasm-gradients.ts).
+ * All take turns, and a ratio is the median of the rounds' own ratios: a shared machine changes
+ * its speed from one second to the next, which nobody's best round would survive.
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..", "..");
-const ROUNDS = 7;
-
 const { values } = parseArgs({
   options: {
     network: { type: "string" },
     batch: { type: "string", default: "64" },
     threads: { type: "string", default: "2" },
     steps: { type: "string", default: "50" },
+    rounds: { type: "string", default: "7" },
   },
 });
 const samples = join(root, "media", "samples");
@@ -42,34 +44,63 @@ const options = {
 // Beside the packages, so that the bundle finds the native runtime.
 const folder = join(root, "node_modules", ".cache", "normlens-bench");
 mkdirSync(folder, { recursive: true });
-const bundle = join(folder, "measure-step.mjs");
-await build({
-  entryPoints: [join(here, "measure-step.ts")],
-  outfile: bundle,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  external: ["onnxruntime-node", "onnxruntime-web"],
-  banner: {
-    js: 'import { createRequire as benchRequire } from "node:module"; const require = benchRequire(import.meta.url);',
-  },
-});
-const { measureStep } = await import(pathToFileURL(bundle).href);
+async function bundled(name) {
+  const outfile = join(folder, `${name}.mjs`);
+  await build({
+    entryPoints: [join(here, `${name}.ts`)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    external: ["onnxruntime-node", "onnxruntime-web", "@tensorflow/*"],
+    banner: {
+      js: 'import { createRequire as benchRequire } from "node:module"; const require = benchRequire(import.meta.url);',
+    },
+  });
+  return outfile;
+}
+const { measureStep } = await import(pathToFileURL(await bundled("measure-step")).href);
+const tensorFlow = await bundled("measure-tensorflow");
 
-function pytorch(network) {
-  const script = join(here, "pytorch_step.py");
-  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+/** The measurement that a process prints; undefined where it cannot run. */
+function measured(command, args, environment = {}) {
   try {
-    const output = execFileSync(
-      process.env.PYTHON ?? "python3",
-      [script, "--network", network, ...flags],
-      { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
-    );
-    return JSON.parse(output);
+    const output = execFileSync(command, args, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, ...environment },
+    });
+    return JSON.parse(output.trim().split("\n").at(-1));
   } catch {
     return undefined;
   }
 }
+
+function flags(network, names) {
+  return ["--network", network, ...names.flatMap((name) => [`--${name}`, String(options[name])])];
+}
+
+/** By name: what measures the step of a network, each in a process of its own. */
+const peers = {
+  pytorch: (network) => {
+    const script = join(here, "pytorch_step.py");
+    const all = flags(network, ["batch", "threads", "steps"]);
+    return measured(process.env.PYTHON ?? "python3", [script, ...all]);
+  },
+  tfjsNode: (network) =>
+    measured(
+      process.execPath,
+      [tensorFlow, "--engine", "node", ...flags(network, ["batch", "steps"])],
+      { TF_NUM_INTRAOP_THREADS: String(options.threads) },
+    ),
+  tfjsWasm: (network) =>
+    measured(process.execPath, [
+      tensorFlow,
+      "--engine",
+      "wasm",
+      ...flags(network, ["batch", "steps"]),
+    ]),
+};
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const milliseconds = (rounds) => median(rounds.map((round) => round.medianMs));
@@ -77,18 +108,23 @@ const milliseconds = (rounds) => median(rounds.map((round) => round.medianMs));
 for (const [network, model] of Object.entries(networks)) {
   if (values.network !== undefined && values.network !== network) continue;
   const ours = [];
-  const theirs = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  const theirs = Object.fromEntries(Object.keys(peers).map((name) => [name, []]));
+  for (let round = 0; round < Number(values.rounds); round++) {
     ours.push(await measureStep(model, options));
-    const measured = pytorch(network);
-    if (measured !== undefined) theirs.push(measured);
+    for (const [name, measure] of Object.entries(peers)) {
+      const result = measure(network);
+      if (result !== undefined) theirs[name].push({ ...result, round });
+    }
   }
   const report = { network, ...options, nodes: ours[0].nodes, normlensMs: milliseconds(ours) };
-  const ratios = theirs.map((round, index) => ours[index].medianMs / round.medianMs);
-  const comparison =
-    theirs.length === 0 ? {} : { pytorchMs: milliseconds(theirs), ratio: median(ratios) };
+  for (const [name, rounds] of Object.entries(theirs)) {
+    if (rounds.length === 0) continue;
+    const ratios = rounds.map(({ round, medianMs }) => ours[round].medianMs / medianMs);
+    report[`${name}Ms`] = milliseconds(rounds);
+    report[`${name}Ratio`] = median(ratios);
+  }
   console.log(
-    JSON.stringify({ ...report, ...comparison }, (_, value) =>
+    JSON.stringify(report, (_, value) =>
       typeof value === "number" ? Number(value.toFixed(3)) : value,
     ),
   );
