@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { RequestContext } from "../engine/context.ts";
 import type { ProgressNotification } from "../protocol/engine.ts";
 
-/** Adds one command to the program; setExitCode is for the answer "no". */
-export type AddCommand = (program: Command, setExitCode: (code: 1) => void) => void;
+/** Adds one command to the program; setExitCode is for the answer "no", or another process' code. */
+export type AddCommand = (program: Command, setExitCode: (code: number) => void) => void;
 
 /** Writes one JSON value on a line of its own. */
 export function printJson(value: unknown): void {

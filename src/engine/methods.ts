@@ -5,7 +5,9 @@ import type {
   EngineResult,
   RuntimeReport,
 } from "../protocol/engine.ts";
+import type { TrainingEvent } from "../protocol/training.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
+import { endKilledRun } from "../training/end-killed-run.ts";
 import { modelStatistics } from "../training/model-statistics.ts";
 import { recipeFile } from "../training/recipe-memory.ts";
 import { train } from "../training/train.ts";
@@ -113,6 +115,12 @@ export function engineMethods(): Methods {
       return null;
     },
     installTensorFlow: async (_params, context) => installTensorFlow(tensorFlowFolder(), context),
+    endKilledRun: async ({ run, process }) => {
+      const events: TrainingEvent[] = [];
+      const onEvent = (event: TrainingEvent) => events.push(event);
+      const bestModel = await endKilledRun({ folder: run, process, onEvent });
+      return { run, events, ...(bestModel === undefined ? {} : { bestModel }) };
+    },
   };
 }
 

@@ -64,6 +64,6 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   batchNorm: { momentum: 0.1, runningVariance: "unbiased" },
   variationalDropout: { klWeight: 1, warmUpEpochs: 0 },
   statistics: { values: "auto", everySteps: 1, detailsEverySteps: 10, bins: 30 },
-  checkpoint: { everyEpochs: 1, everySteps: 0, leastSeconds: 5 },
+  checkpoint: { everyEpochs: 1, everySteps: 0, everySeconds: 30, leastSeconds: 5 },
   threads: 0,
 };

@@ -49,6 +49,8 @@ export interface EngineMethods {
     readonly folder: string;
     readonly version: string;
   };
+  /** Ends a cancelled run, a folder, whose process was sent SIGKILL as it did not hear of it. */
+  endKilledRun(params: { readonly run: string; readonly process: number }): EndedRun;
 }
 
 export type EngineMethod = keyof EngineMethods;
@@ -272,4 +274,13 @@ export interface TrainRequest extends DocumentRequest {
 export interface TrainResult {
   readonly run: string;
   readonly bestModel: string;
+}
+
+/** A run that was ended after its process. */
+export interface EndedRun {
+  readonly run: string;
+  /** Undefined where the run was killed in its first step. */
+  readonly bestModel?: string;
+  /** What is told of its end: stop, and done where there is a model; none that was told before. */
+  readonly events: readonly TrainingEvent[];
 }

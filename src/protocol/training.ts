@@ -77,6 +77,8 @@ export interface TrainingConfig {
   readonly checkpoint: {
     readonly everyEpochs: number;
     readonly everySteps: number;
+    /** In an epoch that takes longer than this. */
+    readonly everySeconds: number;
     /** No two come within so many seconds. */
     readonly leastSeconds: number;
   };

@@ -7,16 +7,21 @@ import {
 } from "./early-stopping.ts";
 import type { Weights } from "./evaluate.ts";
 import type { LoopOptions } from "./loop-options.ts";
+import type { Turns } from "./turns.ts";
+import { UnvalidatedRhythm } from "./unvalidated-rhythm.ts";
 
 /** What early stopping has decided so far, and the weights of the best epoch. */
 export class BestWeights {
   readonly #options: LoopOptions;
+  readonly #turns: Turns;
+  readonly #unvalidated = new UnvalidatedRhythm();
   #weights: Weights;
   #stopping: EarlyStoppingState;
 
-  constructor(options: LoopOptions) {
+  constructor(options: LoopOptions, turns: Turns) {
     const { config, from } = options;
     this.#options = options;
+    this.#turns = turns;
     this.#stopping = from?.progress.stopping ?? startEarlyStopping(config.earlyStopping);
     this.#weights = from?.best ?? this.#snapshot();
   }
@@ -36,9 +41,23 @@ export class BestWeights {
     this.#stopping = verdict.state;
     if (verdict.best) {
       this.#weights = this.#snapshot();
-      await this.#options.onBest(this.#weights);
+      await this.#options.onBest(this.#weights, this.#turns.long);
+      this.#turns.waited();
     }
     return verdict;
+  }
+
+  /**
+   * After a step: where no epoch has been validated and the run would be killed when it is cancelled,
+   * its weights are kept now and then, as it would leave its last ones otherwise.
+   */
+  async checkStep(): Promise<void> {
+    const { retrain, onBest } = this.#options;
+    if (retrain !== undefined || this.#stopping.bestEpoch > 0) return;
+    const cancelled = await this.#turns.cancelled();
+    if (cancelled || !this.#turns.long || !this.#unvalidated.due()) return;
+    await onBest(this.#snapshot(), true);
+    this.#turns.waited();
   }
 
   /**

@@ -20,8 +20,10 @@ export class CheckpointRhythm {
 
   /** @param steps done in the whole run. */
   dueAfterStep(steps: number): boolean {
-    const { everySteps } = this.#config;
-    return everySteps > 0 && steps % everySteps === 0 && this.#longEnough();
+    const { everySteps, everySeconds } = this.#config;
+    const due = everySteps > 0 && steps % everySteps === 0;
+    const late = everySeconds > 0 && this.#now() - this.#last >= everySeconds * 1000;
+    return (due || late) && this.#longEnough();
   }
 
   /** @param epoch the one that has just ended, from 1. */

@@ -157,6 +157,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   checkpoint: "group",
   "checkpoint.everyEpochs": whole(0, MOST_STEPS),
   "checkpoint.everySteps": whole(0, MOST_STEPS),
+  "checkpoint.everySeconds": NOT_NEGATIVE,
   "checkpoint.leastSeconds": NOT_NEGATIVE,
   threads: whole(0, 1024),
 };

@@ -31,8 +31,12 @@ export interface LoopOptions {
   readonly signal: AbortSignal;
   isPaused(): Promise<void> | void;
   onEvent(event: TrainingEvent): void;
-  /** The weights that are the best from now on; they are valid until the next call. */
-  onBest(weights: Weights): Promise<void>;
+  /**
+   * The weights that are the best from now on; they are valid until the next call.
+   *
+   * @param atOnce the run may be killed before a later call.
+   */
+  onBest(weights: Weights, atOnce: boolean): Promise<void>;
   /** Keeps the state so that a later run can go on from it. @param signal ends the keeping. */
   onCheckpoint(checkpoint: Checkpoint, signal?: AbortSignal): Promise<void>;
 }

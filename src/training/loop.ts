@@ -30,7 +30,7 @@ export class TrainingLoop {
     this.#schedule = new RunSchedule(config, this.#stepsPerEpoch, retrain, progress);
     this.#turns = new Turns(signal);
     this.#rhythm = new CheckpointRhythm(config.checkpoint);
-    this.#best = new BestWeights(options);
+    this.#best = new BestWeights(options, this.#turns);
     this.#steps = new EpochSteps(options, this.#schedule, this.#turns);
     this.#epoch = progress?.epoch ?? 1;
     this.#epochStarted = performance.now() - 1000 * (progress?.seconds ?? 0);
@@ -71,6 +71,7 @@ export class TrainingLoop {
   async #keepCheckpoint(): Promise<void> {
     const { signal, onCheckpoint } = this.#options;
     await this.#rhythm.write(() => onCheckpoint(this.checkpoint, signal));
+    this.#turns.waited();
   }
 
   /** @returns why the run ends with this epoch; undefined where it goes on. */
@@ -78,6 +79,7 @@ export class TrainingLoop {
     const { config, evaluator, dataset, split, step, retrain, watched, onEvent } = this.#options;
     const train = await this.#steps.run(epoch, async () => {
       if (this.#rhythm.dueAfterStep(this.#steps.done)) await this.#keepCheckpoint();
+      await this.#best.checkStep();
     });
     if (train === "cancelled" || train === "diverged") return train;
     if (retrain !== undefined) {

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { allocateBatch } from "../data/batches.ts";
 import type { TrainResult } from "../protocol/engine.ts";
-import type { StopReason, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import type { Weights } from "./evaluate.ts";
 import type { ResumableRun } from "./resumable-run.ts";
 import { doneEvent, retrainEvent, type StartEvent } from "./run-events.ts";
 import { RunFolder } from "./run-folder.ts";
 import { retrainSentence, stopSentence } from "./stop-sentence.ts";
 import { runTrainings, type TrainingsOptions, type TrainingsOutcome } from "./trainings.ts";
-import type { Turns } from "./turns.ts";
+import { Turns } from "./turns.ts";
 
 export interface RecordedRunOptions {
   /** The model's path or name, for the start event and the run folder's name. */
@@ -55,8 +55,14 @@ export interface RunParts
 /** best.onnx follows the best epoch no faster than this, in milliseconds; the last one always. */
 const SAVING_INTERVAL = 5000;
 
-/** How long a cancelled run may take to measure its model on the test samples, in milliseconds. */
-const LONGEST_TEST = 2000;
+/**
+ * How long a cancelled run may take for what it could end without, in milliseconds: a checkpoint of
+ * the last step, and measuring on the test samples.
+ */
+const LONGEST_GOODBYE = 100;
+
+/** For work that is done in any case. */
+const NEVER_CANCELLED = { cancelled: () => Promise.resolve(false) };
 
 /** Trains, with events, checkpoints and models kept in a folder, a new one or the run's own. */
 export async function recordedRun(
@@ -81,6 +87,8 @@ class RecordedRun {
   readonly #parts: RunParts;
   readonly #folder: RunFolder;
   #bestSaved = Number.NEGATIVE_INFINITY;
+  /** What the best model's file holds, where this process has written it. */
+  #savedWeights: Weights | undefined;
 
   constructor(options: RecordedRunOptions, parts: RunParts, folder: RunFolder) {
     this.#options = options;
@@ -99,10 +107,11 @@ class RecordedRun {
     const { reason, retrained } = await this.#tellStop(trainings);
     const { weights } = trainings.outcome;
     const saved = join(run, retrained ? models.retrained : models.best);
-    await models.save(weights, saved);
+    if (retrained || weights !== this.#savedWeights) await models.save(weights, saved);
     if (output !== undefined) await models.save(weights, output);
-    if (reason === "cancelled") await this.#folder.saveCheckpoint(trainings.checkpoint, told);
-    const test = await this.#test(weights, reason);
+    const test = await (reason === "cancelled"
+      ? this.#goodbye(trainings, told)
+      : this.#test(weights, NEVER_CANCELLED));
     this.#tell(doneEvent(output ?? saved, test, run));
     if (reason !== "cancelled") await this.#folder.removeCheckpoints();
     return { run, bestModel: saved };
@@ -134,9 +143,9 @@ class RecordedRun {
       signal,
       isPaused,
       onEvent: this.#tell,
-      onBest: (weights) => this.#saveBest(weights),
+      onBest: (weights, atOnce) => this.#saveBest(weights, atOnce),
       onCheckpoint: (state) =>
-        unlessCancelled(signal, folder.saveCheckpoint(state, folder.metricsBytes, signal)),
+        unlessCancelled(signal, () => folder.saveCheckpoint(state, folder.metricsBytes, signal)),
       onRetrain: async (again, best) => {
         await this.#parts.models.save(best, this.#bestModel);
         this.#tell(retrainEvent(again, this.#parts));
@@ -144,11 +153,13 @@ class RecordedRun {
     };
   }
 
-  async #saveBest(weights: Weights): Promise<void> {
-    if (performance.now() - this.#bestSaved < SAVING_INTERVAL) return;
+  async #saveBest(weights: Weights, atOnce: boolean): Promise<void> {
+    if (!atOnce && performance.now() - this.#bestSaved < SAVING_INTERVAL) return;
     const { signal } = this.#options;
-    const saving = this.#parts.models.save(weights, this.#bestModel, signal);
-    await unlessCancelled(signal, saving);
+    await unlessCancelled(signal, async () => {
+      await this.#parts.models.save(weights, this.#bestModel, signal);
+      this.#savedWeights = weights;
+    });
     this.#bestSaved = performance.now();
   }
 
@@ -176,21 +187,27 @@ class RecordedRun {
     return { reason, retrained };
   }
 
-  /** Who cancels does not wait long for a large test part; it is then left out. */
-  #test(weights: Weights, reason: StopReason) {
+  /**
+   * Who cancels does not wait long for a large checkpoint, of which there is an older one, or for a
+   * large test part; they are left out.
+   *
+   * @param told bytes of metrics.jsonl before the stop.
+   */
+  async #goodbye({ checkpoint, outcome }: TrainingsOutcome, told: number) {
+    const end = AbortSignal.timeout(LONGEST_GOODBYE);
+    await unlessCancelled(end, () => this.#folder.saveCheckpoint(checkpoint, told, end));
+    return this.#test(outcome.weights, new Turns(end));
+  }
+
+  #test(weights: Weights, turns: Pick<Turns, "cancelled">) {
     const { evaluator, dataset, split } = this.#parts;
-    const end =
-      reason === "cancelled" ? performance.now() + LONGEST_TEST : Number.POSITIVE_INFINITY;
-    const turns: Pick<Turns, "cancelled"> = {
-      cancelled: () => Promise.resolve(performance.now() > end),
-    };
     return evaluator.evaluate(dataset, split.test, weights, turns);
   }
 }
 
 /** A file that cancelling leaves unwritten is written at the end of the run. */
-async function unlessCancelled(signal: AbortSignal, work: Promise<void>): Promise<void> {
-  await work.catch((error: unknown) => {
+async function unlessCancelled(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  await work().catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
 }

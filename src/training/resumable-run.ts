@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../graph/input-error.ts";
@@ -7,7 +7,7 @@ import { readCheckpoint, type StoredCheckpoint } from "./checkpoint.ts";
 import { mergeConfig, readTrainingConfig } from "./config.ts";
 import { isFields } from "./fields.ts";
 import type { StartEvent } from "./run-events.ts";
-import { RUN_FILES } from "./run-folder.ts";
+import { RUN_FILES, removeTemporaryFiles } from "./run-folder.ts";
 
 /** A run that was cut off or cancelled, as its folder tells it. */
 export interface ResumableRun {
@@ -147,10 +147,4 @@ async function newestCheckpoint(
   }
   if (problems.length > 0) throw problems[0];
   return undefined;
-}
-
-async function removeTemporaryFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.endsWith(".tmp")) await rm(join(folder, name), { force: true });
-  }
 }

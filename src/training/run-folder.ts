@@ -1,5 +1,5 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
-import { mkdir, rename, rm, truncate } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, truncate } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { writeWhole } from "../formats/onnx/new-file.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -58,10 +58,11 @@ export class RunFolder {
    * Takes up the folder of a run that was cut off.
    *
    * @param metricsBytes how much of metrics.jsonl stays; what came after it happens again.
+   * @param killed number of a process that has been killed: it may hold the lock no longer.
    * @throws InputError while another process works on the run.
    */
-  static async reopen(path: string, metricsBytes: number): Promise<RunFolder> {
-    const lock = await lockRun(path);
+  static async reopen(path: string, metricsBytes: number, killed?: number): Promise<RunFolder> {
+    const lock = await lockRun(path, killed);
     await truncate(join(path, RUN_FILES.metrics), metricsBytes);
     return new RunFolder(path, lock, metricsBytes);
   }
@@ -113,6 +114,13 @@ export class RunFolder {
     if (this.#metrics !== undefined) closeSync(this.#metrics);
     this.#metrics = undefined;
     await this.#lock.release();
+  }
+}
+
+/** Those that a killed process left behind. */
+export async function removeTemporaryFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith(".tmp")) await rm(join(folder, name), { force: true });
   }
 }
 

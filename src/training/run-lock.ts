@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { InputError } from "../graph/input-error.ts";
 
 /** Keeps two processes from working on one run. */
@@ -10,11 +11,23 @@ export interface RunLock {
 /** Holds the number of the process that works on the run. */
 const LOCK_FILE = "running.pid";
 
-/** @throws InputError while the process that holds the lock lives; a killed one's lock counts no more. */
-export async function lockRun(folder: string): Promise<RunLock> {
+/** A process whose parent was killed ends after the step it is in, most of the time within so many ms. */
+const PATIENCE = 3000;
+
+/**
+ * @param killed number of a process whose lock counts no more, though it may still be there.
+ * @throws InputError while the process that holds the lock lives; a killed one's lock counts no more.
+ */
+export async function lockRun(folder: string, killed?: number): Promise<RunLock> {
   const path = join(folder, LOCK_FILE);
-  const holder = Number(await readFile(path, "utf8").catch(() => ""));
-  if (Number.isInteger(holder) && holder > 0 && isAlive(holder)) {
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    const holder = await holderOf(path);
+    if (holder === undefined || holder === killed) break;
+    if (performance.now() < end) {
+      await setTimeout(50);
+      continue;
+    }
     throw new InputError(
       `the run is still going on in process ${holder}; where that is another program by now, delete ${LOCK_FILE}`,
       folder,
@@ -22,6 +35,12 @@ export async function lockRun(folder: string): Promise<RunLock> {
   }
   await writeFile(path, String(process.pid));
   return { release: () => rm(path, { force: true }) };
+}
+
+/** The living process that holds the lock, if any. */
+async function holderOf(path: string): Promise<number | undefined> {
+  const holder = Number(await readFile(path, "utf8").catch(() => ""));
+  return Number.isInteger(holder) && holder > 0 && isAlive(holder) ? holder : undefined;
 }
 
 function isAlive(process_: number): boolean {

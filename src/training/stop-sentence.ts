@@ -11,6 +11,8 @@ const MONITORS = { validationLoss: "validation loss", validationAccuracy: "valid
 
 type Divergence = Extract<TrainingEvent, { event: "stop" }>["divergence"];
 
+type PlannedAgain = Pick<RetrainPlan, "steps" | "bestEpoch" | "sentence">;
+
 /** The plain sentence that says why training ended and which weights the model has now. */
 export function stopSentence(
   reason: StopReason,
@@ -54,7 +56,7 @@ export function why(
 export function retrainSentence(
   reason: StopReason,
   steps: number,
-  plan: RetrainPlan,
+  plan: PlannedAgain,
   divergence: Divergence,
 ): string {
   const { bestEpoch, sentence } = plan;
@@ -66,6 +68,26 @@ export function retrainSentence(
     return `Training again diverged at step ${divergence?.step ?? steps}. ${firstBad(divergence?.first)} ${kept}`;
   }
   return `${sentence} Trained again from the start, on the validation samples too, for the ${plan.steps} steps of the best epoch (${bestEpoch}).`;
+}
+
+/**
+ * Why a run ended that had to be killed when it was cancelled, and which weights its model has.
+ *
+ * @param again where the run was training again: the plan, and how many steps it had told.
+ */
+export function killedSentence(
+  told: { readonly epochs: number; readonly bestEpoch: number; readonly hasModel: boolean },
+  config: EarlyStoppingConfig,
+  again: { readonly plan: PlannedAgain; readonly steps: number } | undefined,
+): string {
+  if (again !== undefined) return retrainSentence("cancelled", again.steps, again.plan, undefined);
+  const { epochs, bestEpoch, hasModel } = told;
+  const reason = `Cancelled after ${counted(epochs)}.`;
+  if (!hasModel) return `${reason} No step was done; there is no model to keep.`;
+  if (bestEpoch === 0) return `${reason} No epoch was validated; weights of a late step are kept.`;
+  return config.restoreBest
+    ? `${reason} Best weights (epoch ${bestEpoch}) restored.`
+    : `${reason} The best weights (epoch ${bestEpoch}) are kept, not the last ones: the last step could not be waited for.`;
 }
 
 function firstBad(first: BadValue | undefined): string {

@@ -43,6 +43,7 @@ export function draftOf(config: TrainingConfig): Draft {
     bins: String(statistics.bins),
     checkpointEpochs: String(config.checkpoint.everyEpochs),
     checkpointSteps: String(config.checkpoint.everySteps),
+    checkpointLate: String(config.checkpoint.everySeconds),
     checkpointSeconds: String(config.checkpoint.leastSeconds),
     engine: config.engine,
     threads: String(config.threads),
@@ -128,6 +129,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     checkpoint: {
       everyEpochs: Number(draft.checkpointEpochs),
       everySteps: Number(draft.checkpointSteps),
+      everySeconds: Number(draft.checkpointLate),
       leastSeconds: Number(draft.checkpointSeconds),
     },
     engine: draft.engine as TrainingConfig["engine"],

@@ -55,7 +55,8 @@ export function outcomeOf(
         `Paused after ${counted(run.epochs.length, "epoch")}. Resume goes on with the same curve.`,
       );
     case "stopping":
-      return calm(message ?? "Stopping after this step; the best weights so far are kept.");
+      if (run.stop !== undefined) return calm(`${run.stop.sentence} Saving…`);
+      return calm(message ?? "Stopping; the best weights so far are kept.");
     case "finished":
       return ended(run);
     case "failed":

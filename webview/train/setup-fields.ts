@@ -155,6 +155,13 @@ export const FIELDS = {
     min: 0,
     help: "For long epochs; 0 is never.",
   },
+  checkpointLate: {
+    section: "machine",
+    label: "Checkpoint every (seconds)",
+    kind: "number",
+    min: 0,
+    help: "In an epoch that takes longer; 0 is never.",
+  },
   checkpointSeconds: {
     section: "machine",
     label: "Seconds between two",

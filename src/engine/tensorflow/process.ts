@@ -82,6 +82,11 @@ export class TensorFlowProcess {
     }
   }
 
+  /** 0 where it did not start. */
+  get processId(): number {
+    return this.#child.pid ?? 0;
+  }
+
   onTrainingEvent(listener: (event: TrainingEvent) => void): void {
     this.#connection.onNotification(TRAINING_EVENT, listener);
   }

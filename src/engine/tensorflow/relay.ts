@@ -1,7 +1,8 @@
 import { InputError } from "../../graph/input-error.ts";
 import type { TrainRequest, TrainResult } from "../../protocol/engine.ts";
+import { endKilledRun } from "../../training/end-killed-run.ts";
 import { readResumableRun } from "../../training/resumable-run.ts";
-import type { RequestContext } from "../context.ts";
+import { Cancelled, type RequestContext } from "../context.ts";
 import type { PauseSwitch } from "../pause-switch.ts";
 import { TensorFlowProcess } from "./process.ts";
 
@@ -14,8 +15,12 @@ export async function isForTensorFlow(
   return engine === "tensorflow";
 }
 
+/** A process that has not answered Cancel after so many milliseconds is inside a long step. */
+const PATIENCE = 100;
+
 /**
- * Has a process of its own train with TensorFlow, and passes on what that tells.
+ * Has a process of its own train with TensorFlow, and passes on what that tells. Where it does not
+ * hear of Cancel it is killed, and the run is ended from what is on the disk.
  *
  * @param pause forwards pausing; the command line has none.
  */
@@ -30,14 +35,44 @@ export async function trainInTensorFlowProcess(
     );
   }
   const child = new TensorFlowProcess(threadVariables(request.config.threads));
-  child.onTrainingEvent(trainingEvent);
+  let [run, stopped]: [string | undefined, boolean] = [undefined, false];
+  child.onTrainingEvent((event) => {
+    if (event.event === "start") run = event.run;
+    if (event.event === "stop") stopped = true;
+    trainingEvent(event);
+  });
   const forget = pause?.follow((paused) => void child.request("pauseTraining", { paused }));
   try {
-    return await child.request("train", request, signal);
+    const training = child.request("train", request, signal);
+    const unheard = notHeard(signal, () => stopped);
+    const result = await Promise.race([training, unheard]);
+    if (result !== undefined) return result;
+    // It is killed below, and whatever it would still say does not matter.
+    training.catch(() => undefined);
   } finally {
     forget?.();
     child.stop();
   }
+  if (run === undefined) throw new Cancelled();
+  const bestModel = await endKilledRun({
+    folder: run,
+    process: child.processId,
+    onEvent: trainingEvent,
+  });
+  if (bestModel === undefined) throw new Cancelled();
+  return { run, bestModel };
+}
+
+/** Resolves a while after Cancel where the process has not said stop by then; never otherwise. */
+function notHeard(signal: AbortSignal, stopped: () => boolean): Promise<undefined> {
+  return new Promise((resolve) => {
+    const cancelled = () =>
+      setTimeout(() => {
+        if (!stopped()) resolve(undefined);
+      }, PATIENCE);
+    if (signal.aborted) cancelled();
+    else signal.addEventListener("abort", cancelled, { once: true });
+  });
 }
 
 /** TensorFlow takes its number of threads from the environment it starts in. */

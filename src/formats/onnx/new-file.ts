@@ -16,7 +16,7 @@ export interface NewFile {
  */
 export async function newFile(
   target: string,
-  write: (handle: FileHandle) => Promise<void>,
+  write: (handle: FileHandle, temporary: string) => Promise<void>,
 ): Promise<NewFile> {
   // Another file of this name is never written to: the flag "wx" refuses it.
   const random = Math.random().toString(36).slice(2);
@@ -31,7 +31,7 @@ export async function newFile(
   try {
     const handle = await open(temporary, "wx", mode);
     try {
-      await write(handle);
+      await write(handle, temporary);
       await handle.sync();
     } finally {
       await handle.close();

@@ -81,6 +81,17 @@ export class EngineClient {
     this.#process = undefined;
   }
 
+  /**
+   * Ends the process in the middle of its work; cancelled requests end as cancelled.
+   *
+   * @returns its number.
+   */
+  kill(): number | undefined {
+    const killed = this.#process?.processId;
+    this.#process?.kill();
+    return killed;
+  }
+
   dispose(): void {
     this.#disposed = true;
     this.#process?.stop();

@@ -23,6 +23,7 @@ export class EngineProcess {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   #stopping = false;
+  #endNow: (cause: string) => void = () => undefined;
 
   constructor(launch: EngineLaunch, log: Log) {
     this.#child = fork(launch.entry, [], {
@@ -34,6 +35,7 @@ export class EngineProcess {
     forwardLines(this.#child.stdout, (line) => log.info(`engine: ${line}`));
     forwardLines(this.#child.stderr, (line) => log.warn(`engine: ${line}`));
     this.ended = new Promise((resolve) => {
+      this.#endNow = resolve;
       this.#child.once("error", (error) => resolve(error.message));
       this.#child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
     });
@@ -53,6 +55,15 @@ export class EngineProcess {
   /** True once stop was called: its end is then no crash. */
   get stopping(): boolean {
     return this.#stopping;
+  }
+
+  /**
+   * Ends at once, also inside a native kernel. The process does nothing any more, though it may take
+   * the system a while to take its memory back; that is not waited for.
+   */
+  kill(): void {
+    this.#stopping = true;
+    if (this.#child.kill("SIGKILL")) this.#endNow("SIGKILL");
   }
 
   stop(): void {

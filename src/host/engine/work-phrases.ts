@@ -18,6 +18,7 @@ const phrases: Readonly<Record<EngineMethod, string>> = {
   train: "training",
   pauseTraining: "pausing",
   installTensorFlow: "installing TensorFlow",
+  endKilledRun: "ending a run",
 };
 
 /** A phrase that completes "NormLens is …". */

@@ -42,7 +42,10 @@ export class TrainingPanel {
     const subscriptions = [
       run.onEvent((event) => {
         // A page that is not there gets the whole history when it comes.
-        if (this.#ready) this.#batcher.add(event);
+        if (!this.#ready) return;
+        this.#batcher.add(event);
+        // Who pressed Stop is waiting for it.
+        if (event.event === "stop") this.#batcher.flush();
       }),
       run.onDidChangeStatus((outcome) => {
         this.#batcher.flush();

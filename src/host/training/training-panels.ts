@@ -22,6 +22,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
   readonly #techniques: TechniqueList;
   readonly #results: RunResults;
   readonly #createEngine: () => EngineClient;
+  readonly #engine: EngineClient;
   readonly #runs = new Map<string, TrainingRun>();
   readonly #panels = new Map<string, TrainingPanel>();
   readonly #status = new TrainingStatus();
@@ -38,6 +39,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     this.#techniques = techniques;
     this.#results = new RunResults(engine, documents, context.extensionUri);
     this.#createEngine = createEngine;
+    this.#engine = engine;
   }
 
   /** The run that Pause and Stop of the palette mean: the active panel's, else the one that runs. */
@@ -111,7 +113,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     const key = model.toString();
     const known = this.#runs.get(key);
     if (known !== undefined) return known;
-    const run = new TrainingRun(model, this.#createEngine);
+    const run = new TrainingRun(model, this.#createEngine, this.#engine);
     run.onRecord((record) => void this.#remember(key, record));
     this.#status.follow(run);
     this.#runs.set(key, run);
@@ -141,6 +143,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
       threads: trainingThreads(model),
       ...last,
       optimizer: { ...known.optimizer, ...last?.optimizer },
+      checkpoint: { ...known.checkpoint, ...last?.checkpoint },
     };
   }
 

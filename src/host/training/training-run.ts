@@ -9,6 +9,9 @@ import { counted } from "../model/edits.ts";
 import { EventHistory } from "./event-history.ts";
 import { bestModelOf, readEvents } from "./run-files.ts";
 
+/** An engine that has not answered Cancel after so many milliseconds is inside a long step. */
+const cancelPatience = 100;
+
 export interface RunOutcome {
   readonly status: RunStatus;
   readonly message?: string;
@@ -24,11 +27,13 @@ export interface RunRecord {
 
 /**
  * Training of one model. It goes on while its page is hidden or closed, in an engine process of
- * its own, so that a crash of training takes no document down.
+ * its own, so that a crash of training takes no document down, and so that it can be killed: a step
+ * may take seconds, and cannot be interrupted otherwise. What the run leaves is on the disk then.
  */
 export class TrainingRun {
   readonly model: vscode.Uri;
   readonly #createEngine: () => EngineClient;
+  readonly #documents: Pick<EngineClient, "request">;
   readonly #history = new EventHistory();
   readonly #statusChanged = new vscode.EventEmitter<RunOutcome>();
   readonly #told = new vscode.EventEmitter<TrainingEvent>();
@@ -40,13 +45,27 @@ export class TrainingRun {
   #outcome: RunOutcome = { status: "idle" };
   #engine: EngineClient | undefined;
   #cancel: vscode.CancellationTokenSource | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  /** Number of the process that did not hear of Cancel. */
+  #killed: number | undefined;
+  #tensorFlow = false;
+  /** The process has told the run's folder. */
+  #begun = false;
   #run: string | undefined;
   #bestModel: string | undefined;
 
-  /** @param createEngine makes the process that one run uses. */
-  constructor(model: vscode.Uri, createEngine: () => EngineClient) {
+  /**
+   * @param createEngine makes the process that one run uses.
+   * @param documents the engine that is there without a run; it ends one whose process was killed.
+   */
+  constructor(
+    model: vscode.Uri,
+    createEngine: () => EngineClient,
+    documents: Pick<EngineClient, "request">,
+  ) {
     this.model = model;
     this.#createEngine = createEngine;
+    this.#documents = documents;
   }
 
   get outcome(): RunOutcome {
@@ -91,21 +110,41 @@ export class TrainingRun {
     const cancel = new vscode.CancellationTokenSource();
     this.#engine = engine;
     this.#cancel = cancel;
+    this.#killed = undefined;
+    this.#begun = false;
+    this.#tensorFlow = config.engine === "tensorflow";
     this.#setOutcome({ status: "starting" });
     this.#recorded.fire({ config, ended: false, ...runOf(this.#run) });
     engine.onTrainingEvent((event) => this.#hear(event));
     try {
-      const result = await engine.request("train", request, { token: cancel.token });
-      this.#finish(result);
+      this.#finish(await this.#result(engine, request, cancel.token));
     } catch (error) {
       if (isCancellation(error)) this.#setOutcome({ status: "finished", message: nothingKept() });
       else this.#setOutcome({ status: "failed", message: sentenceOf(error) });
     } finally {
+      clearTimeout(this.#patience);
       this.#recorded.fire({ config, ended: true, ...runOf(this.#run) });
       this.#engine = undefined;
       this.#cancel = undefined;
       engine.dispose();
       cancel.dispose();
+    }
+  }
+
+  /** Trains; where the process was killed as it did not hear of Cancel, the run is ended after it. */
+  async #result(
+    engine: EngineClient,
+    request: TrainRequest,
+    token: vscode.CancellationToken,
+  ): Promise<Partial<TrainResult>> {
+    try {
+      return await engine.request("train", request, { token });
+    } catch (error) {
+      const [run, process] = [this.#run, this.#killed];
+      if (process === undefined || !this.#begun || run === undefined) throw error;
+      const { events, ...ended } = await this.#documents.request("endKilledRun", { run, process });
+      for (const event of events) this.#hear(event);
+      return ended;
     }
   }
 
@@ -120,6 +159,11 @@ export class TrainingRun {
     if (!this.active || this.#outcome.status === "stopping") return;
     this.#setOutcome({ status: "stopping" });
     this.#cancel?.cancel();
+    // TensorFlow trains in a process of the engine's, which hears of it and kills that one.
+    if (this.#tensorFlow) return;
+    this.#patience = setTimeout(() => {
+      this.#killed = this.#engine?.kill();
+    }, cancelPatience);
   }
 
   /** Shows a run of an earlier window again. */
@@ -143,14 +187,18 @@ export class TrainingRun {
   #hear(event: TrainingEvent): void {
     this.#history.add(event);
     this.#told.fire(event);
+    // Cancel was heard; what is saved now may take its time.
+    if (event.event === "stop") clearTimeout(this.#patience);
     if (event.event !== "start") return;
     const { config, run } = event;
     this.#run = run;
+    this.#begun = true;
+    this.#tensorFlow = config.engine === "tensorflow";
     this.#recorded.fire({ config, ended: false, run });
-    this.#setOutcome({ status: "running" });
+    if (this.#outcome.status === "starting") this.#setOutcome({ status: "running" });
   }
 
-  #finish({ run, bestModel }: TrainResult): void {
+  #finish({ run, bestModel }: Partial<TrainResult>): void {
     this.#run = run;
     this.#bestModel = bestModel;
     const stop = this.events.find((event) => event.event === "stop");
