@@ -7,6 +7,8 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly seconds: number;
+  /** From the interruption to the end of the process; undefined where there was none. */
+  readonly secondsToEnd?: number;
 }
 
 export interface CommandOptions {
@@ -14,6 +16,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sent as soon as standard output matches. */
   readonly interruptAt?: RegExp;
+  /** So many milliseconds later. */
+  readonly interruptDelay?: number;
 }
 
 /** Runs the built command line as a user does, in a process of its own. */
@@ -29,12 +33,17 @@ export async function normlens(
   });
   let stdout = "";
   let stderr = "";
-  let interrupted = false;
+  let interrupted: number | undefined;
+  let ended: number | undefined;
+  const interrupt = () => {
+    interrupted = performance.now();
+    child.kill("SIGINT");
+  };
+  let waiting: NodeJS.Timeout | undefined;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
-    if (!interrupted && options.interruptAt?.test(stdout)) {
-      interrupted = true;
-      child.kill("SIGINT");
+    if (waiting === undefined && options.interruptAt?.test(stdout)) {
+      waiting = setTimeout(interrupt, options.interruptDelay ?? 0);
     }
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -42,7 +51,13 @@ export async function normlens(
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
+    child.on("exit", () => {
+      ended = performance.now();
+      clearTimeout(waiting);
+    });
     child.on("close", resolve);
   });
-  return { code, stdout, stderr, seconds: (performance.now() - start) / 1000 };
+  const seconds = (performance.now() - start) / 1000;
+  if (interrupted === undefined || ended === undefined) return { code, stdout, stderr, seconds };
+  return { code, stdout, stderr, seconds, secondsToEnd: (ended - interrupted) / 1000 };
 }

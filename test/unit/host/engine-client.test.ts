@@ -96,6 +96,30 @@ test("cancels a running request", async () => {
   expect(isCancellation(await running)).toBe(true);
 });
 
+test("a process that does not hear of Cancel is killed, which is no crash", async () => {
+  const crashes: string[] = [];
+  client.onDidCrash((cause) => crashes.push(cause));
+  const source = new CancellationTokenSource();
+  const params = { path: "block", edits: [], runs: folder, config: {} as never };
+  const before = await processOf("a");
+  const blocked = new Promise<void>((resolve) => {
+    const onProgress = ({ message }: { message: string }) => message === "Blocked" && resolve();
+    void failureOf(client.request("train", params, { token: source.token, onProgress })).then(
+      (error) => failures.push(error),
+    );
+  });
+  const failures: unknown[] = [];
+  await blocked;
+  source.cancel();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(failures).toEqual([]);
+  expect(client.kill()).toBe(before);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(failures.map(isCancellation)).toEqual([true]);
+  expect(crashes).toEqual([]);
+  expect(await processOf("a")).not.toBe(before);
+});
+
 test("passes progress on to the request that runs", async () => {
   const messages: string[] = [];
   const onProgress = ({ message }: { message: string }) => messages.push(message);

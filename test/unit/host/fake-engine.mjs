@@ -28,6 +28,11 @@ function answer(path) {
   if (path === "refuse") throw new ResponseError(1, "model.onnx: it is cut off");
   if (path === "fault") throw new ResponseError(-32603, "TypeError: x\n    at y.js:1:1");
   if (path === "die") process.exit(3);
+  if (path === "block") {
+    // As a long step does: nothing else happens in this process, for a minute.
+    connection.sendNotification("progress", { message: "Blocked" });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+  }
   if (path.startsWith("die-once:")) {
     const mark = path.slice("die-once:".length);
     if (!existsSync(mark)) {
