@@ -101,7 +101,9 @@ async function applyOnData(
   // Nothing that is inserted changes what another layer sees, so one measurement is of them all.
   const measured = await measureChannels(graph, values, samples, "unbiased");
   const result = insert(graph, places, options, measured);
-  return { ...result, tables: [calibrationTable(measured, samples.name)] };
+  // E[t] is taken away and added again.
+  const tables = [calibrationTable(measured, samples.name)];
+  return { ...result, tables, reconditions: true };
 }
 
 /** The value that is normalized, by its name in the graph without the BatchNorm. */
