@@ -233,6 +233,26 @@ describe("the training page", () => {
     expect(await accessibilityViolations(page, THEME_NAMES.at(-1))).toEqual([]);
   });
 
+  test("an open tooltip takes a new theme's colours at once", async ({ openTraining }) => {
+    const opened = await openTraining("finished", trainingRun(27, "earlyStopping"));
+    const { page } = opened;
+    const norms = page.getByRole("img", { name: /^Gradient norm over 92 measured steps/ });
+    const drawn = () => norms.evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+    await norms.focus();
+    for (const key of ["ArrowRight", "ArrowRight"]) await page.keyboard.press(key);
+    await settle(page);
+    const dark = await drawn();
+    await opened.setTheme("light");
+    await opened.screenshot("train-tooltip-theme-changed");
+    const light = await drawn();
+    // The same tooltip, opened anew.
+    for (const key of ["ArrowRight", "ArrowLeft"]) await page.keyboard.press(key);
+    await settle(page);
+    await opened.screenshot("train-tooltip-opened-anew");
+    expect(light).not.toBe(dark);
+    expect(light).toBe(await drawn());
+  });
+
   test("tells why there are no gradients, and saves those there are", async ({ openTraining }) => {
     const [start, ...events] = trainingRun(5, "maxEpochs");
     const opened = await openTraining("finished", [start as TrainingEvent, ...events]);

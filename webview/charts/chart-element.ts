@@ -98,6 +98,7 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
   @state() private asTable = false;
   @state() protected spoken = "";
   protected chart: Chart<Kind, Point[]> | undefined;
+  private drawnPalette: Palette | undefined;
   protected theme = new ThemeController(this);
 
   protected abstract get heading(): string;
@@ -163,7 +164,23 @@ export abstract class ChartElement<Kind extends ChartType, Point> extends LitEle
       this.chart.data = configuration.data;
       if (configuration.options !== undefined) this.chart.options = configuration.options;
       this.chart.update("none");
+      if (this.theme.palette !== this.drawnPalette) this.reopenTooltip(this.chart);
     }
+    this.drawnPalette = this.theme.palette;
+  }
+
+  /** An open tooltip keeps the colours that it was opened with. */
+  private reopenTooltip(chart: Chart<Kind, Point[]>) {
+    const { tooltip, data } = chart;
+    const active = tooltip
+      ?.getActiveElements()
+      .map(({ datasetIndex, index }) => ({ datasetIndex, index }))
+      .filter(({ datasetIndex, index }) => data.datasets[datasetIndex]?.data[index] !== undefined);
+    if (tooltip === undefined || active === undefined || active.length === 0) return;
+    const at = { x: tooltip.caretX, y: tooltip.caretY };
+    tooltip.setActiveElements([], at);
+    tooltip.setActiveElements(active, at);
+    chart.draw();
   }
 
   override disconnectedCallback() {
