@@ -141,7 +141,7 @@ function selection(
 }
 
 /** Row-major position of the input that a tap reads for an output; undefined in the padding. */
-function inputRead(geometry: ConvGeometry, tap: number, output: number): number | undefined {
+export function inputRead(geometry: ConvGeometry, tap: number, output: number): number | undefined {
   const offsets = coordinates(tap, geometry.kernel);
   const corners = coordinates(output, geometry.outputSizes);
   let position = 0;

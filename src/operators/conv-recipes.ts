@@ -1,4 +1,5 @@
 import { elementCount } from "../graph/tensor.ts";
+import { forwardAsDense, inputAsDense, weightAsDense } from "./conv-as-dense.ts";
 import { blockedConvolution, blockedFlippedConvolution } from "./conv-blocked.ts";
 import { forwardBySelection, inputBySelection, weightBySelection } from "./conv-by-selection.ts";
 import { plainConvolution } from "./conv-forward.ts";
@@ -25,6 +26,7 @@ export const FORWARD_RECIPES: readonly ConvForwardRecipe[] = [
   plainConvolution,
   blockedConvolution,
   forwardBySelection,
+  forwardAsDense,
 ];
 
 export const INPUT_GRADIENT_RECIPES: readonly ConvGradientRecipe[] = [
@@ -33,6 +35,7 @@ export const INPUT_GRADIENT_RECIPES: readonly ConvGradientRecipe[] = [
   blockedFlippedConvolution,
   blockedConvolutionPerPhase,
   inputBySelection,
+  inputAsDense,
 ];
 
 export const WEIGHT_GRADIENT_RECIPES: readonly ConvGradientRecipe[] = [
@@ -42,6 +45,7 @@ export const WEIGHT_GRADIENT_RECIPES: readonly ConvGradientRecipe[] = [
   columnsByConvolution,
   tapsChannelsLast,
   weightBySelection,
+  weightAsDense,
 ];
 
 export function forwardRecipe(name: string): ConvForwardRecipe {

@@ -1,6 +1,7 @@
 """The benchmark's networks, and their export to cnn28.onnx and cnn32.onnx beside this file.
 
 Run: python test/bench/train/networks.py   (versions: see media/samples/generate/exporting.py; about 5 s)
+With a folder, python test/bench/train/networks.py FOLDER exports the large ones there: mlp and resnet18.
 
 Untrained, with random BatchNorm statistics; input "x", output "logits" of 10 classes, batch axis "N".
 """
@@ -18,6 +19,7 @@ import torch
 from digits_models import digits_cnn, digits_mlp
 from exporting import check, export, name_nodes_after_modules, randomize_batch_norm
 from torch import nn
+from torchvision_models import resnet18 as torchvision_resnet18
 
 
 def convolutional(channels: list[int], stride: int, pooled: bool) -> OrderedDict[str, nn.Module]:
@@ -42,7 +44,28 @@ def cnn32() -> nn.Sequential:
     return nn.Sequential(convolutional([3, 32, 64, 128], 2, False) | head)
 
 
+def mlp() -> nn.Sequential:
+    """5.8 million parameters: the optimizer's share of a step is as large as it gets."""
+    sizes = [784, 2048, 2048, 10]
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for index, (taken, made) in enumerate(zip(sizes, sizes[1:]), start=1):
+        layers[f"fc{index}"] = nn.Linear(taken, made)
+        layers[f"relu{index}"] = nn.ReLU()
+    del layers[f"relu{len(sizes) - 1}"]
+    return nn.Sequential(layers)
+
+
+def resnet18() -> nn.Module:
+    return torchvision_resnet18(num_classes=10)
+
+
+LARGE = {
+    "mlp": (mlp, [784]),
+    "resnet18": (resnet18, [3, 32, 32]),
+}
+
 NETWORKS = {
+    **LARGE,
     "digits-mlp": (digits_mlp, [64]),
     "digits-cnn": (digits_cnn, [1, 8, 8]),
     "cnn28": (cnn28, [1, 28, 28]),
@@ -53,12 +76,14 @@ NETWORKS = {
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    for name in ("cnn28", "cnn32"):
+    names, folder = (("cnn28", "cnn32"), HERE) if len(sys.argv) == 1 else (LARGE, Path(sys.argv[1]))
+    for name in names:
         build, shape = NETWORKS[name]
-        model, images, path = build(), torch.randn(3, *shape, generator=generator), HERE / f"{name}.onnx"
+        model, images, path = build(), torch.randn(3, *shape, generator=generator), folder / f"{name}.onnx"
         randomize_batch_norm(model, generator)
         export(model, images, path)
-        name_nodes_after_modules(path)
+        if name not in LARGE:
+            name_nodes_after_modules(path)
         check(model, images, path)
 
 

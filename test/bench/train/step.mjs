@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { build } from "esbuild";
  * ratios: `node test/bench/train/step.mjs [--network cnn28] [--batch 64] [--threads 2] [--steps 50]
  * [--rounds 7]`.
  *
+ * The networks mlp and resnet18, which are too large to be kept here, are made by PyTorch first.
  * PyTorch takes part where Python with torch is at hand (the interpreter in PYTHON, else python3), and
  * tfjs-node where docs/tensorflow.md says it is looked for. TensorFlow.js in WebAssembly has one
  * thread in Node, and its gradient of a convolution's filter is composed (wasm-gradients.ts).
@@ -35,6 +36,8 @@ const networks = {
   cnn28: join(here, "cnn28.onnx"),
   cnn32: join(here, "cnn32.onnx"),
 };
+const LARGE = ["mlp", "resnet18"];
+const python = process.env.PYTHON ?? "python3";
 const options = {
   batch: Number(values.batch),
   threads: Number(values.threads),
@@ -44,6 +47,11 @@ const options = {
 // Beside the packages, so that the bundle finds the native runtime.
 const folder = join(root, "node_modules", ".cache", "normlens-bench");
 mkdirSync(folder, { recursive: true });
+if (LARGE.includes(values.network)) {
+  const model = join(folder, `${values.network}.onnx`);
+  if (!existsSync(model)) execFileSync(python, [join(here, "networks.py"), folder]);
+  networks[values.network] = model;
+}
 async function bundled(name) {
   const outfile = join(folder, `${name}.mjs`);
   await build({
@@ -85,7 +93,7 @@ const peers = {
   pytorch: (network) => {
     const script = join(here, "pytorch_step.py");
     const all = flags(network, ["batch", "threads", "steps"]);
-    return measured(process.env.PYTHON ?? "python3", [script, ...all]);
+    return measured(python, [script, ...all]);
   },
   tfjsNode: (network) =>
     measured(
