@@ -59,7 +59,8 @@ export async function bundleFaults(): Promise<string[]> {
   if (/require\("(node:)?(net|http|https|http2|dgram)"\)/.test(code)) {
     faults.push(`${entry} could listen on a port.`);
   }
-  if (/onnxruntime/.test(code)) {
+  // Their packages, and not the setting that names an engine.
+  if (/"onnxruntime-|"@tensorflow\//.test(code)) {
     faults.push(`${entry} contains a runtime, which belongs to the engine process.`);
   }
   const extra = (await loadedForFold()).filter((file) =>
