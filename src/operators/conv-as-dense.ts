@@ -1,8 +1,8 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import { elementCount, float32Tensor } from "../graph/tensor.ts";
-import { inputRead } from "./conv-by-selection.ts";
+import { elementCount } from "../graph/tensor.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import type { ConvForwardRecipe, ConvGradientRecipe } from "./conv-recipe.ts";
+import { biasAtOutputs, tapConstant } from "./conv-taps.ts";
 import { addNode, reshape, swapLastTwo, transpose } from "./emit.ts";
 
 /*
@@ -39,8 +39,7 @@ export const forwardAsDense: ConvForwardRecipe = {
     const { batch, filters, outputSizes } = geometry;
     const dense = swapLastTwo(builder, denseWeight(builder, geometry, weight), 2);
     const product = builder.add("MatMul", [imageRows(builder, geometry, input), dense]);
-    const shifted =
-      bias === "" ? product : builder.add("Add", [product, spread(builder, geometry, bias)]);
+    const shifted = bias === "" ? product : addBias(builder, geometry, product, bias);
     const shape = builder.ints([batch, filters, ...outputSizes]);
     addNode(builder, "Reshape", [shifted, shape], [output]);
   },
@@ -87,6 +86,11 @@ function denseWeight(builder: GraphBuilder, geometry: ConvGeometry, weight: stri
   });
 }
 
+function addBias(builder: GraphBuilder, geometry: ConvGeometry, rows: string, bias: string) {
+  const row = reshape(builder, biasAtOutputs(builder, geometry, bias), [widths(geometry).outputs]);
+  return builder.add("Add", [rows, row]);
+}
+
 function imageRows(builder: GraphBuilder, geometry: ConvGeometry, input: string): string {
   return reshape(builder, input, [geometry.batch, widths(geometry).inputs]);
 }
@@ -95,37 +99,18 @@ function gradientRows(builder: GraphBuilder, geometry: ConvGeometry, gradient: s
   return reshape(builder, gradient, [geometry.batch, widths(geometry).outputs]);
 }
 
-/** The bias (M) at every output, (M·O). */
-function spread(builder: GraphBuilder, geometry: ConvGeometry, bias: string): string {
-  const { filters, outputSizes } = geometry;
-  const column = reshape(builder, bias, [filters, 1]);
-  const expanded = builder.add("Expand", [
-    column,
-    builder.ints([filters, elementCount(outputSizes)]),
-  ]);
-  return reshape(builder, expanded, [widths(geometry).outputs]);
-}
-
-/** S (T, P·O), or its transpose. Layers alike share one. */
+/** S (T, P·O), or its transpose. */
 function tapsOf(builder: GraphBuilder, geometry: ConvGeometry, from: "taps" | "pairs"): string {
-  const { kernel, strides, dilations, begin, sizes, outputSizes } = geometry;
-  const key = [from, kernel, strides, dilations, begin, sizes, outputSizes].join(";");
-  return builder.shared(`dense taps:${key}`, (name) => {
-    const [taps, positions, outputs] = [kernel, sizes, outputSizes].map(elementCount) as [
-      number,
-      number,
-      number,
-    ];
-    const pairs = positions * outputs;
-    const values = new Float32Array(taps * pairs);
-    for (let tap = 0; tap < taps; tap++) {
-      for (let output = 0; output < outputs; output++) {
-        const input = inputRead(geometry, tap, output);
-        if (input === undefined) continue;
-        const pair = input * outputs + output;
-        values[from === "taps" ? tap * pairs + pair : pair * taps + tap] = 1;
-      }
-    }
-    return float32Tensor(name, from === "taps" ? [taps, pairs] : [pairs, taps], values);
-  });
+  const taps = elementCount(geometry.kernel);
+  const outputs = elementCount(geometry.outputSizes);
+  const pairs = elementCount(geometry.sizes) * outputs;
+  return from === "taps"
+    ? tapConstant(builder, geometry, "taps to pairs", [taps, pairs], ({ tap, input, output }) => [
+        tap,
+        input * outputs + output,
+      ])
+    : tapConstant(builder, geometry, "pairs to taps", [pairs, taps], ({ tap, input, output }) => [
+        input * outputs + output,
+        tap,
+      ]);
 }

@@ -1,9 +1,9 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import { elementCount, float32Tensor } from "../graph/tensor.ts";
+import { elementCount } from "../graph/tensor.ts";
 import type { ConvGeometry } from "./conv-geometry.ts";
 import type { ConvForwardRecipe, ConvGradientRecipe } from "./conv-recipe.ts";
+import { biasAtOutputs, tapConstant } from "./conv-taps.ts";
 import { addNode, reshape, sumOverFirst, swapFirstTwo, swapLastTwo } from "./emit.ts";
-import { coordinates } from "./shape-algebra.ts";
 
 /*
  * Convolution of small images as matrix products. With X as (N·C, P), P the positions of an image,
@@ -52,17 +52,11 @@ export const forwardBySelection: ConvForwardRecipe = {
     const columns = selectColumns(builder, geometry, input);
     const product = builder.add("MatMul", [weightRows(builder, geometry, weight), columns]);
     const shifted =
-      bias === "" ? product : builder.add("Add", [product, spread(builder, geometry, bias)]);
+      bias === "" ? product : builder.add("Add", [product, biasAtOutputs(builder, geometry, bias)]);
     const shape = builder.ints([batch, filters, ...outputSizes]);
     addNode(builder, "Reshape", [shifted, shape], [output]);
   },
 };
-
-/** The bias (M) at every position, (M, O): adding a column to short rows takes several times longer. */
-function spread(builder: GraphBuilder, { filters, outputSizes }: ConvGeometry, bias: string) {
-  const column = reshape(builder, bias, [filters, 1]);
-  return builder.add("Expand", [column, builder.ints([filters, elementCount(outputSizes)])]);
-}
 
 export const inputBySelection: ConvGradientRecipe = {
   name: "selection",
@@ -111,46 +105,23 @@ function gradientRows(builder: GraphBuilder, geometry: ConvGeometry, gradient: s
   return reshape(builder, gradient, [batch, filters, elementCount(outputSizes)]);
 }
 
-/** S (P, T·O), or its transpose for what goes back to the inputs. Layers alike share one. */
+/** S (P, T·O), or its transpose for what goes back to the inputs. */
 function selection(
   builder: GraphBuilder,
   geometry: ConvGeometry,
   of: "inputs" | "outputs",
 ): string {
-  const { kernel, strides, dilations, begin, sizes, outputSizes } = geometry;
-  const key = [of, kernel, strides, dilations, begin, sizes, outputSizes].join(";");
-  return builder.shared(`selection:${key}`, (name) => {
-    const [inputs, taps, outputs] = [sizes, kernel, outputSizes].map(elementCount) as [
-      number,
-      number,
-      number,
-    ];
-    const columns = taps * outputs;
-    const values = new Float32Array(inputs * columns);
-    for (let tap = 0; tap < taps; tap++) {
-      for (let output = 0; output < outputs; output++) {
-        const input = inputRead(geometry, tap, output);
-        if (input === undefined) continue;
-        const column = tap * outputs + output;
-        values[of === "inputs" ? input * columns + column : column * inputs + input] = 1;
-      }
-    }
-    const dims = of === "inputs" ? [inputs, columns] : [columns, inputs];
-    return float32Tensor(name, dims, values);
-  });
-}
-
-/** Row-major position of the input that a tap reads for an output; undefined in the padding. */
-export function inputRead(geometry: ConvGeometry, tap: number, output: number): number | undefined {
-  const offsets = coordinates(tap, geometry.kernel);
-  const corners = coordinates(output, geometry.outputSizes);
-  let position = 0;
-  for (const [axis, size] of geometry.sizes.entries()) {
-    const corner =
-      (corners[axis] ?? 0) * (geometry.strides[axis] ?? 1) - (geometry.begin[axis] ?? 0);
-    const read = corner + (offsets[axis] ?? 0) * (geometry.dilations[axis] ?? 1);
-    if (read < 0 || read >= size) return undefined;
-    position = position * size + read;
-  }
-  return position;
+  const { kernel, sizes, outputSizes } = geometry;
+  const outputs = elementCount(outputSizes);
+  const columns = elementCount(kernel) * outputs;
+  const inputs = elementCount(sizes);
+  return of === "inputs"
+    ? tapConstant(builder, geometry, "selection", [inputs, columns], ({ tap, input, output }) => [
+        input,
+        tap * outputs + output,
+      ])
+    : tapConstant(builder, geometry, "return", [columns, inputs], ({ tap, input, output }) => [
+        tap * outputs + output,
+        input,
+      ]);
 }
