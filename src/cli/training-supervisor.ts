@@ -4,7 +4,7 @@ import type { TrainingEvent } from "../protocol/training.ts";
 import { type FromSupervisor, type ToSupervisor, TRAINING_PROCESS } from "./training-process.ts";
 
 /** A process that has not answered Ctrl-C after so many milliseconds is inside a long step. */
-const PATIENCE = 100;
+const PATIENCE = 80;
 
 /** How a training process ended, and what it had told until then. */
 interface Ending {

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 const LONGEST_TURN = 50;
 
 /** Who cancels gives up waiting for an answer about so late, in milliseconds. */
-const LONG_TURN = 100;
+const LONG_TURN = 80;
 
 /** How long a run is taken to have long turns after the last one, in milliseconds. */
 const MEMORY = 10_000;

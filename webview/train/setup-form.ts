@@ -138,7 +138,9 @@ export class SetupForm extends LitElement {
       case "watching":
         return draft.values;
       case "machine":
-        return draft.checkpointEpochs === "0" && draft.checkpointSteps === "0"
+        return [draft.checkpointEpochs, draft.checkpointSteps, draft.checkpointLate].every(
+          (every) => every === "0",
+        )
           ? "no checkpoints"
           : "checkpoints on";
     }

@@ -16,7 +16,7 @@ export async function isForTensorFlow(
 }
 
 /** A process that has not answered Cancel after so many milliseconds is inside a long step. */
-const PATIENCE = 100;
+const PATIENCE = 80;
 
 /**
  * Has a process of its own train with TensorFlow, and passes on what that tells. Where it does not

@@ -10,7 +10,7 @@ import { EventHistory } from "./event-history.ts";
 import { bestModelOf, readEvents } from "./run-files.ts";
 
 /** An engine that has not answered Cancel after so many milliseconds is inside a long step. */
-const cancelPatience = 100;
+const cancelPatience = 80;
 
 export interface RunOutcome {
   readonly status: RunStatus;

@@ -17,7 +17,7 @@ describe("turns", () => {
   test("are long for ten seconds after a piece of work that nobody would wait for", async () => {
     const { now, pass } = clock();
     const turns = new Turns(new AbortController().signal, now);
-    pass(90);
+    pass(70);
     await turns.cancelled();
     expect(turns.long).toBe(false);
     pass(110);
