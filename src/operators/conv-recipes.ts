@@ -110,6 +110,7 @@ export function usualChoice(geometry: ConvGeometry, machine: ConvMachine): ConvC
     forward: blocked(blockedConvolution, geometry, machine) ?? plainConvolution.name,
     inputGradient:
       blocked(blockedFlippedConvolution, geometry, machine) ??
+      blocked(blockedConvolutionPerPhase, geometry, machine) ??
       usualInputGradient(geometry, machine),
     weightGradient: usualWeightGradient(geometry, machine),
   };
