@@ -25,8 +25,7 @@ export interface RunStart {
 
 export function startEvent(start: RunStart): StartEvent {
   const { plan, config, model, run, output, runtime, fingerprint, memory } = start;
-  const { split, dataset, parameters, batchSize } = plan;
-  const { targets } = dataset;
+  const { parameters } = plan;
   const notes = runNotes(plan.graph, parameters, config);
   return {
     event: "start",
@@ -34,6 +33,24 @@ export function startEvent(start: RunStart): StartEvent {
     run,
     runtime: `${runtime.name} ${runtime.version}`,
     parameters: parameters.reduce((sum, { dims }) => sum + elementCount(dims), 0),
+    ...sampleCounts(plan),
+    watched: plan.watched,
+    ...(notes.length === 0 ? {} : { notes }),
+    ...(output === undefined ? {} : { output }),
+    fingerprint,
+    memory,
+    config,
+  };
+}
+
+/** What a start event tells of the samples, on whatever engine. */
+export function sampleCounts({
+  split,
+  dataset,
+  batchSize,
+}: Pick<TrainingPlan, "split" | "dataset" | "batchSize">) {
+  const { targets } = dataset;
+  return {
     samples: {
       train: split.train.length,
       validation: split.validation.length,
@@ -41,12 +58,6 @@ export function startEvent(start: RunStart): StartEvent {
     },
     ...(targets?.kind === "classes" ? { classes: targets.classNames.length } : {}),
     stepsPerEpoch: stepsPerEpoch(split.train.length, batchSize),
-    watched: plan.watched,
-    ...(notes.length === 0 ? {} : { notes }),
-    ...(output === undefined ? {} : { output }),
-    fingerprint,
-    memory,
-    config,
   };
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import { InputError } from "../../graph/input-error.ts";
+import { readAt } from "./file-range.ts";
 
 /** The bytes of a model, of which some may still be in the file only. */
 export interface Contents {
@@ -78,11 +79,7 @@ export class FileContents implements Contents {
   #read(target: Uint8Array, position: number): void {
     const file = this.#file ?? this.#reopened();
     try {
-      for (let done = 0; done < target.length; ) {
-        const count = readSync(file, target, done, target.length - done, position + done);
-        if (count === 0) throw this.#changed();
-        done += count;
-      }
+      if (!readAt(file, target, position)) throw this.#changed();
     } finally {
       if (this.#file === undefined) closeSync(file);
     }

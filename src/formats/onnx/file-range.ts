@@ -39,15 +39,21 @@ export function fileRange(data: TensorData): FileRange | undefined {
 function readRange({ path, offset }: FileRange, target: Uint8Array, start: number): void {
   const file = openSync(path, "r");
   try {
-    for (let done = 0; done < target.length; ) {
-      const position = offset + start + done;
-      const count = readSync(file, target, done, target.length - done, position);
-      if (count === 0) throw new InputError("the file became shorter while it was read", path);
-      done += count;
-    }
+    if (readAt(file, target, offset + start)) return;
+    throw new InputError("the file became shorter while it was read", path);
   } finally {
     closeSync(file);
   }
+}
+
+/** Fills the target, however many calls that takes. @returns false where the file ends before. */
+export function readAt(file: number, target: Uint8Array, position: number): boolean {
+  for (let done = 0; done < target.length; ) {
+    const count = readSync(file, target, done, target.length - done, position + done);
+    if (count === 0) return false;
+    done += count;
+  }
+  return true;
 }
 
 /** Writes all the bytes, however many calls that takes. */

@@ -1,10 +1,9 @@
 import type { TrainResult } from "../../protocol/engine.ts";
 import type { TensorFlow } from "../../runtime/tensorflow.ts";
 import { checkConfig } from "../config.ts";
-import { stepsPerEpoch } from "../loop-options.ts";
 import { type RecordedRunOptions, recordedRun } from "../recorded-run.ts";
 import { refuseChanged } from "../resumable-run.ts";
-import type { StartEvent } from "../run-events.ts";
+import { type StartEvent, sampleCounts } from "../run-events.ts";
 import { requireLayersTarget } from "./layers-file.ts";
 import { prepareOnTensorFlow, type TensorPlan } from "./prepare.ts";
 import { layersModels } from "./saved-layers.ts";
@@ -77,21 +76,14 @@ export async function trainOnTensorFlow(options: TensorFlowTraining): Promise<Tr
 
 function startEvent(options: TensorFlowTraining, plan: TensorPlan, run: string): StartEvent {
   const { tensorFlow, modelPath, output, config } = options;
-  const { split, dataset, batchSize, parts, fingerprint } = plan;
-  const { targets } = dataset;
+  const { parts, fingerprint } = plan;
   return {
     event: "start",
     model: modelPath,
     run,
     runtime: tensorFlow.version,
     parameters: parts.trained.reduce((sum, { variable }) => sum + variable.size, 0),
-    samples: {
-      train: split.train.length,
-      validation: split.validation.length,
-      test: split.test.length,
-    },
-    ...(targets?.kind === "classes" ? { classes: targets.classNames.length } : {}),
-    stepsPerEpoch: stepsPerEpoch(split.train.length, batchSize),
+    ...sampleCounts(plan),
     watched: [],
     ...(output === undefined ? {} : { output }),
     fingerprint,
