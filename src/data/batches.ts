@@ -1,5 +1,5 @@
 import { elementCount } from "../graph/tensor.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, readSamples } from "./dataset.ts";
 import { type Random, shuffle } from "./random.ts";
 
 /** Arrays that one batch is copied into, reused from step to step. */
@@ -31,21 +31,30 @@ export function allocateBatch(dataset: Dataset, size: number): Batch {
  *
  * @returns number of rows that are not repetitions.
  */
-export function fillBatch(batch: Batch, dataset: Dataset, rows: Int32Array, start: number): number {
-  const sampleSize = elementCount(dataset.sampleShape);
-  const targets = dataset.targets;
-  const valueSize = batch.values.length / batch.size;
+export async function fillBatch(
+  batch: Batch,
+  dataset: Dataset,
+  rows: Int32Array,
+  start: number,
+): Promise<number> {
+  const taken = new Int32Array(batch.size);
   for (let slot = 0; slot < batch.size; slot++) {
-    const row = rows[Math.min(start + slot, rows.length - 1)] as number;
-    const sample = dataset.features.subarray(row * sampleSize, (row + 1) * sampleSize);
-    batch.features.set(sample, slot * sampleSize);
+    taken[slot] = rows[Math.min(start + slot, rows.length - 1)] as number;
+  }
+  fillTargets(batch, dataset, taken);
+  await readSamples(dataset, taken, batch.features);
+  return Math.min(batch.size, rows.length - start);
+}
+
+function fillTargets(batch: Batch, { targets }: Dataset, rows: Int32Array): void {
+  const valueSize = batch.values.length / batch.size;
+  for (const [slot, row] of rows.entries()) {
     if (targets?.kind === "classes") batch.labels[slot] = BigInt(targets.labels[row] as number);
     if (targets?.kind === "numbers") {
       const value = targets.values.subarray(row * valueSize, (row + 1) * valueSize);
       batch.values.set(value, slot * valueSize);
     }
   }
-  return Math.min(batch.size, rows.length - start);
 }
 
 /** The rows in the order of one epoch: a new shuffle each time it is called. */

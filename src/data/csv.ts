@@ -3,7 +3,13 @@ import { basename } from "node:path";
 import { parse } from "csv-parse/sync";
 import { InputError } from "../graph/input-error.ts";
 import { readBounded } from "./bounded-file.ts";
-import { classTargets, type Dataset, type TargetKind, type Targets } from "./dataset.ts";
+import {
+  classTargets,
+  type Dataset,
+  type MemoryDataset,
+  type TargetKind,
+  type Targets,
+} from "./dataset.ts";
 
 /** Column names that mean the answer; without one of them it is the last column. */
 const LABEL_COLUMNS = ["label", "target", "class", "y"];
@@ -19,7 +25,12 @@ export async function readCsv(path: string, kind?: TargetKind): Promise<Dataset>
   return parseCsv(new TextDecoder().decode(bytes), basename(path), path, kind);
 }
 
-export function parseCsv(text: string, name: string, file: string, kind?: TargetKind): Dataset {
+export function parseCsv(
+  text: string,
+  name: string,
+  file: string,
+  kind?: TargetKind,
+): MemoryDataset {
   const rows = parseRows(text, file);
   const header = rows[0];
   if (header === undefined)

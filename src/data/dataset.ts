@@ -8,9 +8,51 @@ export interface Dataset {
   readonly count: number;
   /** Shape of one sample, without the batch dimension. */
   readonly sampleShape: readonly number[];
-  /** Row-major [count, ...sampleShape]. */
-  readonly features: Float32Array;
+  /** Row-major [count, ...sampleShape]; or what reads samples when they are asked for. */
+  readonly features: Float32Array | SampleReader;
   readonly targets?: Targets;
+}
+
+/** Samples that are all in memory as float32 numbers. */
+export interface MemoryDataset extends Dataset {
+  readonly features: Float32Array;
+}
+
+/**
+ * Samples that are not kept as float32 numbers: bytes that become numbers, or files that are decoded, so
+ * that a folder of 100,000 images takes no more memory than the batches that are in use.
+ *
+ * What it gives is finite: a reader refuses the sample that is not.
+ */
+export interface SampleReader {
+  /**
+   * Puts the samples of the given rows one after the other into `into`, each of sampleShape's numbers.
+   *
+   * @throws InputError naming the file that cannot be read.
+   */
+  read(rows: Int32Array, into: Float32Array): void | Promise<void>;
+  /** Rows that are going to be asked for in this order, so that the next ones can be prepared. */
+  expect?(rows: Int32Array): void;
+  /** Differs where the samples differ. */
+  readonly fingerprint: string;
+}
+
+/** Copies samples one after the other into `into`, at once where they are in memory. */
+export function readSamples(
+  { features, sampleShape }: Pick<Dataset, "features" | "sampleShape">,
+  rows: Int32Array,
+  into: Float32Array,
+): void | Promise<void> {
+  if (!(features instanceof Float32Array)) return features.read(rows, into);
+  const size = elementCount(sampleShape);
+  for (const [slot, row] of rows.entries()) {
+    into.set(features.subarray(row * size, (row + 1) * size), slot * size);
+  }
+}
+
+/** Says which rows are going to be read, in order; samples in memory need no preparation. */
+export function expectRows({ features }: Pick<Dataset, "features">, rows: Int32Array): void {
+  if (!(features instanceof Float32Array)) features.expect?.(rows);
 }
 
 export type Targets = ClassTargets | NumberTargets;
@@ -40,11 +82,11 @@ export type TargetKind = Targets["kind"];
  * @param shape sizes of the model's input without the batch; undefined where the model leaves the
  *   size open, which one dimension may.
  */
-export function withSampleShape(
-  dataset: Dataset,
+export function withSampleShape<Data extends Dataset>(
+  dataset: Data,
   shape: readonly (number | undefined)[],
   modelInput: string,
-): Dataset {
+): Data {
   const has = elementCount(dataset.sampleShape);
   const known = elementCount(shape.map((size) => size ?? 1));
   const open = shape.filter((size) => size === undefined).length;

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { createGunzip } from "node:zlib";
 import { readBounded } from "./bounded-file.ts";
 import { parseCsv } from "./csv.ts";
-import type { Dataset } from "./dataset.ts";
+import type { MemoryDataset } from "./dataset.ts";
 
 const FILE = join("media", "samples", "digits.csv.gz");
 
@@ -15,7 +15,7 @@ const WHITE = 16;
  * The embedded data set: 1,797 handwritten digits of 8×8 pixels (UCI, CC BY 4.0, see
  * media/samples/SOURCE.md), in file order, pixels divided by 16 to 0…1.
  */
-export async function readDigits(): Promise<Dataset> {
+export async function readDigits(): Promise<MemoryDataset> {
   const path = embeddedFile();
   const bytes = await readBounded(createReadStream(path).pipe(createGunzip()), path);
   const table = parseCsv(new TextDecoder().decode(bytes), "digits", path, "classes");

@@ -1,4 +1,5 @@
 import { type Batch, fillBatch } from "../data/batches.ts";
+import { expectRows } from "../data/dataset.ts";
 import { withLabelNoise } from "../data/label-noise.ts";
 import { seededRandom } from "../data/random.ts";
 import { jsonNumber } from "../protocol/reports.ts";
@@ -95,9 +96,10 @@ export class EpochSteps {
     const noise = seededRandom(config.seed, `label noise ${epoch}`);
     const noisy = withLabelNoise(dataset, rows, config.labelNoise, noise);
     const steps = this.#stepsOfEpoch();
+    expectRows(noisy, rows.subarray(this.#stepsInEpoch * batch.size, steps * batch.size));
     while (this.#stepsInEpoch < steps) {
       if (await this.#turns.cancelledOrPaused(isPaused)) return "cancelled";
-      const filled = fillBatch(batch, noisy, rows, this.#stepsInEpoch * batch.size);
+      const filled = await fillBatch(batch, noisy, rows, this.#stepsInEpoch * batch.size);
       const result = await this.#step(batch);
       this.#meter.add(result.output, batch, filled);
       this.#tell(epoch, result);

@@ -1,5 +1,5 @@
 import { allocateBatch, type Batch, fillBatch } from "../data/batches.ts";
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, expectRows } from "../data/dataset.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import { makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
@@ -71,9 +71,10 @@ export class Evaluator {
   ): Promise<Evaluation | undefined> {
     const batch = this.#batchFor(dataset);
     const meter = new LossMeter(this.#options.loss, this.#options.lossSettings);
+    expectRows(dataset, rows);
     for (let start = 0; start < rows.length; start += batch.size) {
       if (await turns.cancelled()) return undefined;
-      const filled = fillBatch(batch, dataset, rows, start);
+      const filled = await fillBatch(batch, dataset, rows, start);
       const output = (await this.#run(batch, weights, [this.#options.lossValue])).get(
         this.#options.lossValue,
       );
@@ -90,7 +91,7 @@ export class Evaluator {
   ): Promise<ReadonlyMap<string, RuntimeTensor>> {
     if (this.#options.watched.length === 0) return new Map();
     const batch = this.#batchFor(dataset);
-    const filled = fillBatch(batch, dataset, rows, 0);
+    const filled = await fillBatch(batch, dataset, rows, 0);
     const values = await this.#run(batch, weights, this.#options.watched);
     return new Map(
       [...values].map(([name, value]) => [name, firstRows(value, batch.size, filled)]),

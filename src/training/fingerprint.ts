@@ -10,7 +10,8 @@ export function modelFingerprint(graph: Graph): string {
 
 /** SHA-256 of samples and targets; not of the file, which may hold the same data otherwise. */
 export function dataFingerprint({ sampleShape, features, targets }: Dataset): string {
-  const hash = createHash("sha256").update(JSON.stringify(sampleShape)).update(bytesOf(features));
+  const hash = createHash("sha256").update(JSON.stringify(sampleShape));
+  hash.update(features instanceof Float32Array ? bytesOf(features) : features.fingerprint);
   if (targets?.kind === "classes") {
     hash.update(JSON.stringify(targets.classNames)).update(bytesOf(targets.labels));
   }

@@ -66,7 +66,7 @@ export async function modelGradients(options: ModelGradientsOptions): Promise<Mo
   const convolutions = usualRecipes({ channelBlock: await channelBlock(runtime) });
   const built = buildGradientGraph(plan, config, mode, convolutions);
   const batch = allocateBatch(plan.dataset, plan.batchSize);
-  fillBatch(batch, plan.dataset, plan.split.train.toSorted(), 0);
+  await fillBatch(batch, plan.dataset, plan.split.train.toSorted(), 0);
   const feeds: Record<string, RuntimeTensor> = { ...batchFeeds(built, batch) };
   for (const [name, data] of initialValues(graph, built.fed)) {
     feeds[name] = { type: "float32", dims: graph.initializers.get(name)?.dims ?? [], data };

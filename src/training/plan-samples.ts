@@ -75,11 +75,14 @@ function checkUpdates(stepsPerEpoch: number, config: TrainingConfig): void {
 }
 
 function checkFinite(dataset: Dataset): void {
-  const bad = dataset.features.findIndex((value) => !Number.isFinite(value));
+  const { features } = dataset;
+  // What reads samples when they are asked for checks them then.
+  const numbers = features instanceof Float32Array ? features : new Float32Array();
+  const bad = numbers.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     const size = elementCount(dataset.sampleShape);
     throw new InputError(
-      `data ${dataset.name}: sample ${Math.floor(bad / size)}, number ${bad % size} is ${dataset.features[bad]}; finite numbers are needed`,
+      `data ${dataset.name}: sample ${Math.floor(bad / size)}, number ${bad % size} is ${numbers[bad]}; finite numbers are needed`,
     );
   }
   if (dataset.targets?.kind !== "numbers") return;

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { allocateBatch, fillBatch } from "../data/batches.ts";
-import { type Dataset, withSampleShape } from "../data/dataset.ts";
+import { type Dataset, expectRows, withSampleShape } from "../data/dataset.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { MaskedRuns } from "../operators/dropout-masks.ts";
@@ -53,10 +53,11 @@ export async function runSamples(
   const computed = [...new Set([...values, ...(options.apart ?? [])])];
   const session = await runtime.createSession(encodeModel(inferencePart(graph, computed)));
   try {
+    expectRows(dataset, rows);
     for (let start = 0; start < rows.length; start += size) {
       const count = Math.min(size, rows.length - start);
       const batch = allocateBatch(dataset, input.batchSize ?? count);
-      fillBatch(batch, dataset, rows, start);
+      await fillBatch(batch, dataset, rows, start);
       const dims = [batch.size, ...dataset.sampleShape];
       const features = { type: "float32" as const, dims, data: batch.features };
       for (let run = 0; run < masked.count; run++) {

@@ -1,4 +1,4 @@
-import { withSampleShape } from "../../data/dataset.ts";
+import { readSamples, withSampleShape } from "../../data/dataset.ts";
 import type { NpyArray } from "../../data/npy.ts";
 import { readNpz } from "../../data/npz.ts";
 import { openDataset } from "../../data/open-dataset.ts";
@@ -29,15 +29,13 @@ export async function dataTrial(data: string, inputs: readonly OpenInput[]): Pro
   const dataset = withSampleShape(await openDataset(data), shape, input.name);
   const rows = typeof batch === "number" ? batch : Math.min(MOST_ROWS, dataset.count);
   const width = elementCount(dataset.sampleShape);
-  const values = new Float64Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    const start = (row % dataset.count) * width;
-    values.set(dataset.features.subarray(start, start + width), row * width);
-  }
+  const values = new Float32Array(rows * width);
+  const taken = Int32Array.from({ length: rows }, (_, row) => row % dataset.count);
+  await readSamples(dataset, taken, values);
   const tensor: RuntimeTensor = {
     type: input.type,
     dims: [rows, ...dataset.sampleShape],
-    data: castElements(input.type, values),
+    data: castElements(input.type, Float64Array.from(values)),
   };
   return { name: `data ${dataset.name}`, constant: false, feeds: { [input.name]: tensor } };
 }

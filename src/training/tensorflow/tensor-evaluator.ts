@@ -1,7 +1,7 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { allocateBatch, fillBatch } from "../../data/batches.ts";
-import type { Dataset } from "../../data/dataset.ts";
+import { type Dataset, expectRows } from "../../data/dataset.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
 import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
 import type { Evaluation, ModelEvaluator, Weights } from "../evaluate.ts";
@@ -39,9 +39,10 @@ export class TensorEvaluator implements ModelEvaluator {
     setWeights(tf, all, weights);
     const batch = allocateBatch(dataset, batchSize);
     const meter = new LossMeter(loss, settings);
+    expectRows(dataset, rows);
     for (let start = 0; start < rows.length; start += batch.size) {
       if (await turns.cancelled()) return undefined;
-      const filled = fillBatch(batch, dataset, rows, start);
+      const filled = await fillBatch(batch, dataset, rows, start);
       meter.add(this.#run(batch.features, [batch.size, ...dataset.sampleShape]), batch, filled);
     }
     return meter.result();

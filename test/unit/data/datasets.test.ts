@@ -9,6 +9,7 @@ import { parseNpy } from "../../../src/data/npy.ts";
 import { npzDataset, parseNpz } from "../../../src/data/npz.ts";
 import { openDataset } from "../../../src/data/open-dataset.ts";
 import { splitSamples } from "../../../src/data/split.ts";
+import { openInMemory } from "../../support/memory-dataset.ts";
 import { temporaryFolder } from "../../support/repository.ts";
 
 function npy(descr: string, shape: string, data: Uint8Array, order = "False"): Uint8Array {
@@ -25,7 +26,7 @@ const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values)
 
 describe("digits", () => {
   it("are 1,797 images of 8×8 in 0…1 with ten classes, in file order", async () => {
-    const digits = await openDataset("digits");
+    const digits = await openInMemory("digits");
     expect([digits.count, ...digits.sampleShape]).toEqual([1797, 1, 8, 8]);
     expect(Math.max(...digits.features)).toBe(1);
     expect(digits.features[2]).toBe(5 / 16);
@@ -66,7 +67,7 @@ describe("digits", () => {
   it("fill a last batch with repetitions of the last row", async () => {
     const digits = await openDataset("digits");
     const batch = allocateBatch(digits, 4);
-    expect(fillBatch(batch, digits, Int32Array.of(5, 6, 7, 8, 9, 10), 4)).toBe(2);
+    expect(await fillBatch(batch, digits, Int32Array.of(5, 6, 7, 8, 9, 10), 4)).toBe(2);
     expect([...batch.labels]).toEqual([9n, 0n, 0n, 0n]);
     expect(batch.features.subarray(64, 128)).toEqual(batch.features.subarray(192, 256));
   });

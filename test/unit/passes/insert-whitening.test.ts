@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Dataset } from "../../../src/data/dataset.ts";
+import type { Dataset, MemoryDataset } from "../../../src/data/dataset.ts";
 import { seededRandom } from "../../../src/data/random.ts";
 import { applyPass } from "../../../src/engine/apply-pass.ts";
 import { certify } from "../../../src/engine/certificate/certificate.ts";
@@ -24,7 +24,7 @@ import { LayerGraph, nodeNamed, operatorsOf, perceptron } from "./layer-graphs.t
 const runtime = await loadRuntime();
 
 /** Samples whose features depend on each other and lie around 3. */
-function correlated(sampleShape: readonly number[], count = 200): Dataset {
+function correlated(sampleShape: readonly number[], count = 200): MemoryDataset {
   const random = seededRandom(9, "correlated");
   const size = elementCount(sampleShape);
   const features = new Float32Array(count * size);

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openDataset } from "../../../src/data/open-dataset.ts";
 import { applyPass } from "../../../src/engine/apply-pass.ts";
 import { openSampleRuns } from "../../../src/engine/sample-runs.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
@@ -16,6 +15,7 @@ import { checkedOptions } from "../../../src/passes/options.ts";
 import { recalibrateBatchNorm } from "../../../src/passes/recalibrate-batch-norm.ts";
 import type { SampleRuns } from "../../../src/passes/sample-runs.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
+import { openInMemory } from "../../support/memory-dataset.ts";
 import { FIXTURES, SAMPLES } from "../../support/repository.ts";
 import { context } from "../../support/request-context.ts";
 import { untyped } from "../operators/step-harness.ts";
@@ -51,7 +51,7 @@ async function trainedOnOneBatch(graph: Graph) {
     });
   });
   const training: Graph = { ...graph, nodes, valueInfo: [], outputs: outputs.map(untyped) };
-  const { count, features } = await openDataset("digits");
+  const { count, features } = await openInMemory("digits");
   const session = await (await loadRuntime()).createSession(encodeModel(training));
   try {
     const [input] = graph.inputs;
@@ -145,7 +145,7 @@ describe("recalibrate-batch-norm", () => {
     const [a, b] = [nodeNamed(changed, "first"), nodeNamed(changed, "second")];
     expect(a.input.slice(0, 3)).toEqual(["squared", "gamma", "beta"]);
     expect(new Set([...a.input.slice(3), ...b.input.slice(3)]).size).toBe(4);
-    const { features, count } = await openDataset("digits");
+    const { features, count } = await openInMemory("digits");
     const pixel = Float64Array.from(
       { length: count },
       (_, row) => features[row * 64 + 20] as number,

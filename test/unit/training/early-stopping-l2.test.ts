@@ -1,13 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openDataset } from "../../../src/data/open-dataset.ts";
 import { splitSamples } from "../../../src/data/split.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { GraphBuilder, makeValueInfo } from "../../../src/graph/builder.ts";
 import { DataType } from "../../../src/graph/data-type.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
 import { float32Tensor } from "../../../src/graph/tensor.ts";
+import { openInMemory } from "../../support/memory-dataset.ts";
 import { pick, runTraining, temporaryFolder } from "./run-training.ts";
 
 /*
@@ -61,7 +61,7 @@ interface Quadratic {
 
 /** H of the training part, and its eigenvectors: a rotation by θ, tan 2θ = 2h₁₂/(h₁₁ − h₂₂). */
 async function quadratic(data: string): Promise<Quadratic & { readonly count: number }> {
-  const dataset = await openDataset(data, "numbers");
+  const dataset = await openInMemory(data, "numbers");
   const { train } = splitSamples(dataset, SPLIT, 0);
   let [h11, h12, h22] = [0, 0, 0];
   for (const row of train) {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { openDataset } from "../../../src/data/open-dataset.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { encodeModel } from "../../../src/formats/onnx/write.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
 import { valueStatistics } from "../../../src/statistics/value-statistics.ts";
 import { partFor } from "../../../src/training/forward-part.ts";
 import { modelStatistics } from "../../../src/training/model-statistics.ts";
+import { openInMemory } from "../../support/memory-dataset.ts";
 
 describe("statistics of a model's values", () => {
   it("take what enters the nonlinearities, over all samples, exactly", async () => {
@@ -17,7 +17,7 @@ describe("statistics of a model's values", () => {
       [16, 32, 16].map((size) => 1797 * size * 64),
     );
 
-    const digits = await openDataset("digits");
+    const digits = await openInMemory("digits");
     const session = await runtime.createSession(encodeModel(partFor(graph, ["bn3"])));
     const feed = { type: "float32" as const, dims: [1797, 1, 8, 8], data: digits.features };
     const { bn3 } = await session.run({ x: feed }, ["bn3"]);

@@ -3,13 +3,13 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { epochOrder } from "../../../src/data/batches.ts";
-import { openDataset } from "../../../src/data/open-dataset.ts";
 import { seededRandom } from "../../../src/data/random.ts";
 import { splitSamples } from "../../../src/data/split.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import type { TrainingEvent } from "../../../src/protocol/training.ts";
 import { readResumableRun } from "../../../src/training/resumable-run.ts";
 import { normlens } from "../../support/command-line.ts";
+import { openInMemory } from "../../support/memory-dataset.ts";
 import { REPOSITORY } from "../../support/repository.ts";
 import {
   linearTable,
@@ -60,7 +60,7 @@ describe("training again with the validation samples", () => {
     expect(stop?.sentence).toContain(`for the ${steps} steps of the best epoch (${best})`);
 
     // The same by hand in float64: w ← w − ε·∂/∂w of the batch's mean of (w·x + b − y)².
-    const dataset = await openDataset(data, "numbers");
+    const dataset = await openInMemory(data, "numbers");
     const rows = splitSamples(dataset, split, 0);
     const both = Int32Array.of(...rows.train, ...rows.validation);
     const order = seededRandom(0, "batches");

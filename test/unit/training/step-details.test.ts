@@ -49,7 +49,7 @@ async function digits(): Promise<Batch> {
   const { name, sampleShape } = sampleInput(model);
   const dataset = withSampleShape(await openDataset("digits"), sampleShape, name);
   const batch = allocateBatch(dataset, BATCH);
-  fillBatch(
+  await fillBatch(
     batch,
     dataset,
     Int32Array.from({ length: BATCH }, (_, row) => row),

@@ -48,7 +48,7 @@ export async function trainSteps(
   const order = Int32Array.from({ length: ROWS }, (_, row) => row);
   const losses: number[] = [];
   for (let index = 0; index < steps; index++) {
-    fillBatch(batch, dataset, order, (index * size) % ROWS);
+    await fillBatch(batch, dataset, order, (index * size) % ROWS);
     losses.push((await step.run(batch, config.optimizer.learningRate, NOTHING_MORE)).loss);
   }
   const state = new Map([...step.state].map(([name, values]) => [name, values.slice()]));

@@ -1,12 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openDataset } from "../../../src/data/open-dataset.ts";
 import { splitSamples } from "../../../src/data/split.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { readFloat64 } from "../../../src/graph/numbers.ts";
 import type { Tensor } from "../../../src/graph/tensor.ts";
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
+import { openInMemory } from "../../support/memory-dataset.ts";
 import {
   linearTable,
   pick,
@@ -140,7 +140,7 @@ describe("the run folder", () => {
     const best = await readModel(result.bestModel);
     expect(best.nodes).toEqual(graph.nodes);
     expect([...best.initializers.keys()]).toEqual([...graph.initializers.keys()]);
-    const digits = await openDataset("digits");
+    const digits = await openInMemory("digits");
     const { test } = splitSamples(digits, config.split, config.seed);
     const session = await (await loadRuntime()).createSession(await readFile(result.bestModel));
     const feed = { type: "float32" as const, dims: [1797, 1, 8, 8], data: digits.features };
