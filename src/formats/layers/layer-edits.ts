@@ -1,19 +1,25 @@
+import { DataType, dataTypeName } from "../../graph/data-type.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import { readFloat64 } from "../../graph/numbers.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { Fields } from "./fields.ts";
+import { findInsertions, type InsertedLayer } from "./find-insertions.ts";
+import type { Json } from "./json.ts";
 import type { WeightPlace, WeightUse } from "./layer-call.ts";
 import type { LayerRecord } from "./read-layers.ts";
-import { fileBytes, sameSizes } from "./weight-layout.ts";
+import { AS_STORED, fileBytes, sameSizes } from "./weight-layout.ts";
 
 /** What an edit of the graph amounts to in terms of the layers it came from. */
 export interface LayerEdits {
   /** Paths of layers that are gone; what read them reads what they read. */
   readonly removed: ReadonlySet<string>;
   /** Fields of a layer's config that change, by its path. */
-  readonly fields: ReadonlyMap<string, Readonly<Record<string, boolean>>>;
+  readonly fields: ReadonlyMap<string, Readonly<Record<string, Json>>>;
+  /** Layers that are new; those behind one call of a layer in the order in which they read each other. */
+  readonly inserted: readonly InsertedLayer[];
   readonly weights: readonly WeightEdit[];
 }
 
@@ -40,12 +46,15 @@ export function findLayerEdits(
   const after = nodesByOrigin(edited);
   adoptBiases(edited, records, after);
   const removed = new Set<string>();
-  const fields = new Map<string, Record<string, boolean>>();
-  const weights: WeightEdit[] = [];
+  const { layers: inserted, withoutActivation } = findInsertions(edited, records);
+  const fields = new Map<string, Record<string, Json>>();
+  const weights: WeightEdit[] = inserted.flatMap((layer) => newWeights(layer, records));
+  for (const path of withoutActivation) fields.set(path, { activation: "linear" });
   for (const [path, record] of records) {
     const own = [...before.keys()].filter((key) => originOf(key).layer === path);
-    const gone = own.filter((key) => !after.has(key));
-    if (own.length > 0 && gone.length === own.length) {
+    const missing = own.filter((key) => !after.has(key));
+    const gone = missing.filter((key) => !isOptionalPart(record, originOf(key).part));
+    if (own.length > 0 && missing.length === own.length) {
       removed.add(path);
       for (const use of usesOf(record)) {
         if (use.stored !== undefined) weights.push({ record, use, bytes: undefined });
@@ -58,7 +67,9 @@ export function findLayerEdits(
         `layer ${path}: a part of it is gone (${originOf(first).part}), which its config cannot say`,
       );
     }
-    for (const key of own) refuseOtherOperator(path, before.get(key), after.get(key));
+    for (const key of own) {
+      if (after.has(key)) refuseOtherOperator(path, before.get(key), after.get(key));
+    }
     for (const edit of weightEdits(read, edited, record, after)) {
       weights.push(edit);
       const { flag, stored } = edit.use;
@@ -68,7 +79,50 @@ export function findLayerEdits(
       }
     }
   }
-  return { removed, fields, weights };
+  return { removed, fields, inserted, weights };
+}
+
+/** A node that is there for the sake of one weight, which the layer can go without. */
+function isOptionalPart({ calls }: LayerRecord, part: string): boolean {
+  const places = (calls[0]?.places ?? []).filter((place) => place.part === part);
+  return part !== "main" && places.length > 0 && places.every(({ use }) => use.flag !== undefined);
+}
+
+/** The weights of a new layer, as those are of one that the file has not stored any of. */
+function newWeights(
+  { anchor, name, className, config, shape, weights }: InsertedLayer,
+  records: ReadonlyMap<string, LayerRecord>,
+): WeightEdit[] {
+  const models = records.get(anchor)?.path.slice(0, -1) ?? [];
+  const fields = new Fields(config, `layer ${name}`);
+  const layer = { className, name, fields, calls: [], model: undefined, raw: undefined };
+  const uses = weights.map(
+    ({ name: weight, tensor }): WeightUse => ({
+      weight,
+      flag: undefined,
+      stored: undefined,
+      storedDims: tensor.dims,
+      layout: AS_STORED,
+      absent: undefined,
+      value: tensor.name,
+    }),
+  );
+  const places = uses.map((use, position) => ({ part: "main", input: position + 1, use }));
+  const result = { value: name, shape, moved: false, dataType: DataType.FLOAT };
+  const record: LayerRecord = {
+    layer,
+    path: [...models, name],
+    calls: [{ call: 0, places, inputs: [result], result }],
+  };
+  return uses.map((use, position) => {
+    const tensor = weights[position]?.tensor as Tensor;
+    if (tensor.dataType !== DataType.FLOAT) {
+      throw new InputError(
+        `layer ${name}: its ${use.weight} is ${dataTypeName(tensor.dataType)}; layers store float32`,
+      );
+    }
+    return { record, use, bytes: tensor.data.read() };
+  });
 }
 
 function refuseOtherOperator(

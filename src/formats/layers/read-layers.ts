@@ -22,6 +22,8 @@ export interface LayerRecord {
 }
 
 export interface CallRecord {
+  /** Which call of the layer, as its model's config counts them. */
+  readonly call: number;
   readonly places: readonly WeightPlace[];
   readonly inputs: readonly LayerValue[];
   readonly result: LayerValue;
@@ -122,11 +124,16 @@ class LayersReader {
     }
     // An input that the model does not list feeds nothing that it computes.
     if (inputs.length === 0) return true;
-    values.set(key, this.#result(layer, [...path, layer.name], inputs));
+    values.set(key, this.#result(layer, call, [...path, layer.name], inputs));
     return true;
   }
 
-  #result(layer: LayerConfig, path: readonly string[], inputs: readonly LayerValue[]): LayerValue {
+  #result(
+    layer: LayerConfig,
+    configCall: number,
+    path: readonly string[],
+    inputs: readonly LayerValue[],
+  ): LayerValue {
     if (++this.#calls > MOST_CALLS) {
       throw new InputError(`the model calls its layers more than ${MOST_CALLS} times`);
     }
@@ -140,7 +147,7 @@ class LayersReader {
           `layer ${name}: a model with several outputs inside another is not supported`,
         );
       }
-      record.calls.push({ places: [], inputs, result });
+      record.calls.push({ call: configCall, places: [], inputs, result });
       return result;
     }
     const rule = layerRule(layer.className);
@@ -154,7 +161,7 @@ class LayersReader {
       this.#context,
     );
     const result = call.finish(rule.build(call));
-    record.calls.push({ places: call.places, inputs, result });
+    record.calls.push({ call: configCall, places: call.places, inputs, result });
     return result;
   }
 

@@ -1,25 +1,31 @@
 import { InputError } from "../../graph/input-error.ts";
 import { isList, isObject, type Json, type JsonObject } from "./json.ts";
 import type { LayerEdits } from "./layer-edits.ts";
+import { layerEntry } from "./layer-entry.ts";
 import type { LayerConfig, ModelConfig } from "./model-config.ts";
 
 /** Fields by which the first layer of a Sequential model states the input. */
 const INPUT_FIELDS = ["batch_input_shape", "batch_shape", "dtype"] as const;
 
+type ConfigEdits = Pick<LayerEdits, "removed" | "fields" | "inserted">;
+
 /** The model's object with the edits made; objects that do not change are the same ones. */
 export function rewrittenConfig(
   model: ModelConfig,
-  edits: Pick<LayerEdits, "removed" | "fields">,
+  edits: ConfigEdits,
   path: readonly string[] = [],
 ): JsonObject {
   const { raw } = model;
   const layersBefore = isList(raw.config) ? raw.config : (raw.config as JsonObject).layers;
   const gone = model.layers.filter(({ name }) => edits.removed.has([...path, name].join("/")));
-  const redirect = redirection(gone);
+  const newAt = (layer: LayerConfig) =>
+    edits.inserted.filter(({ anchor }) => anchor === [...path, layer.name].join("/"));
+  const redirect = redirection(gone, model.layers.flatMap(newAt), path);
   const layers: Json[] = [];
   for (const layer of model.layers) {
     if (layer.raw === undefined || gone.includes(layer)) continue;
     layers.push(rewrittenLayer(layer, edits, path, redirect));
+    layers.push(...insertedEntries(model, layer, newAt(layer)));
   }
   if (layers.length === 0) throw new InputError("no layer would be left, and a model needs one");
   if (model.sequential) keepInput(model, gone, layers);
@@ -33,7 +39,7 @@ export function rewrittenConfig(
 
 function rewrittenLayer(
   layer: LayerConfig,
-  edits: Pick<LayerEdits, "removed" | "fields">,
+  edits: ConfigEdits,
   path: readonly string[],
   redirect: (json: Json) => Json,
 ): JsonObject {
@@ -48,9 +54,38 @@ function rewrittenLayer(
   return { ...changed, inbound_nodes: redirected };
 }
 
-/** References to layers that are gone become references to what those read. */
-function redirection(gone: readonly LayerConfig[]): (json: Json) => Json {
+/** The entries of what stands behind a layer, each reading the one before it. */
+function insertedEntries(
+  model: ModelConfig,
+  anchor: LayerConfig,
+  inserted: ConfigEdits["inserted"],
+): JsonObject[] {
+  const last = new Map<number, string>();
+  return inserted.map((layer) => {
+    const before = last.get(layer.call);
+    last.set(layer.call, layer.name);
+    const { shape } = layer;
+    const input =
+      before === undefined
+        ? { layer: anchor.name, call: layer.call, shape }
+        : { layer: before, call: 0, shape };
+    return layerEntry(model, anchor, layer, input);
+  });
+}
+
+/**
+ * References to layers that are gone become references to what those read, and those to a layer with
+ * new ones behind it references to the last of them.
+ */
+function redirection(
+  gone: readonly LayerConfig[],
+  inserted: ConfigEdits["inserted"],
+  path: readonly string[],
+): (json: Json) => Json {
   const targets = new Map<string, Json>();
+  for (const { anchor, call, name } of inserted) {
+    targets.set(`${call}:${anchor.slice([...path, ""].join("/").length)}`, [name, 0, 0]);
+  }
   for (const layer of gone) {
     for (const [call, inputs] of layer.calls.entries()) {
       if (inputs.length !== 1) {

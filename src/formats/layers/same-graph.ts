@@ -1,6 +1,10 @@
 import { equals } from "@bufbuild/protobuf";
-import { type AttributeProto, AttributeProtoSchema } from "onnx-buf";
-import { intsAttribute } from "../../graph/attributes.ts";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as Kind,
+} from "onnx-buf";
+import { type Attribute, intsAttribute } from "../../graph/attributes.ts";
 import { constantValue } from "../../graph/constants.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
@@ -88,14 +92,32 @@ function sameOperator(a: Node, b: Node): boolean {
   const inputs = (node: Node) => node.input.join("\n").trimEnd().split("\n").length;
   if (a.opType !== b.opType || a.domain !== b.domain || inputs(a) !== inputs(b)) return false;
   const sorted = (node: Node) =>
-    [...node.attribute].sort((one, other) => (one.name < other.name ? -1 : 1));
+    node.attribute
+      .filter((attribute) => !isDefault(node.opType, attribute))
+      .sort((one, other) => (one.name < other.name ? -1 : 1));
   const [left, right] = [sorted(a), sorted(b)];
   return (
     left.length === right.length &&
-    left.every((attribute, index) =>
-      equals(AttributeProtoSchema, attribute as AttributeProto, right[index] as AttributeProto),
-    )
+    left.every((attribute, index) => sameAttribute(attribute, right[index] as Attribute))
   );
+}
+
+/** Numbers that say what a node without the attribute does. */
+const DEFAULTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  BatchNormalization: { epsilon: 1e-5, momentum: 0.9 },
+};
+
+function isDefault(opType: string, { name, type, f }: Attribute): boolean {
+  const number = DEFAULTS[opType]?.[name];
+  return type === Kind.FLOAT && number !== undefined && Math.fround(f) === Math.fround(number);
+}
+
+/** A number that is not from a file has digits that no file keeps. */
+function sameAttribute(a: Attribute, b: Attribute): boolean {
+  if (a.type === Kind.FLOAT && b.type === Kind.FLOAT && a.name === b.name) {
+    return Math.fround(a.f) === Math.fround(b.f);
+  }
+  return equals(AttributeProtoSchema, a as AttributeProto, b as AttributeProto);
 }
 
 function label(node: Node | undefined, value: string): string {
