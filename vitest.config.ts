@@ -37,6 +37,8 @@ export default defineConfig({
           globalSetup: "test/vscode/harness/global-setup.ts",
           // One window at a time: two would compete for the focus and for the processor.
           fileParallelism: false,
+          // All files in one process, which then share its browser and window.
+          isolate: false,
           sequence: { groupOrder: 2 },
           // VS Code, Chromium and training share the cores of a small machine: a step can time out
           // there for no reason of ours. What fails twice in new windows is broken.

@@ -52,8 +52,8 @@ function hostileModel(): Uint8Array {
 }
 
 test("a killed engine comes back and no edit is lost", async ({ openWorkspace }) => {
-  const { workbench } = await openWorkspace({ [name]: digits });
   const before = engineProcesses();
+  const { workbench } = await openWorkspace({ [name]: digits }, { fresh: true });
   const page = await openModel(workbench, name);
   await foldAll(page);
   await seesNodes(page, 10);

@@ -1,9 +1,10 @@
 import type { Frame } from "playwright-core";
 import { expect } from "vitest";
 import { ANALYSES } from "../../src/analyses/registry.ts";
-import { test, type WorkspaceFiles } from "./harness/test.ts";
+import { test } from "./harness/test.ts";
 import { until } from "./harness/until.ts";
 import type { Workbench } from "./harness/workbench.ts";
+import type { WorkspaceFiles } from "./harness/workspace.ts";
 import { digits, modelPage, openModel, seesDirty } from "./support.ts";
 import { modelToAnalyze, type PassSample, passSamples } from "./technique-models.ts";
 

@@ -13,7 +13,7 @@ const noise = [
 ];
 
 /** A list that grows with the errors of the window, the extension host and the pages. */
-export function collectErrors(page: Page): readonly string[] {
+export function collectErrors(page: Page): string[] {
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {

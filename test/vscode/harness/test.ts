@@ -1,35 +1,34 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { test as base, inject } from "vitest";
 import { chromiumOptions } from "./chromium.ts";
-import { folderUrl } from "./launch.ts";
-import { Workbench } from "./workbench.ts";
-
-/** The files of a workspace: a path in it, and either the content or the file to copy. */
-export type WorkspaceFiles = Record<string, string | Uint8Array | { copyOf: string }>;
+import { closeWindow, type OpenedWorkspace, openWindow, SharedWindow } from "./windows.ts";
+import type { WorkspaceFiles } from "./workspace.ts";
 
 export interface OpenOptions {
-  /** Workspace settings, such as `workbench.colorTheme`. */
+  /** Workspace settings, such as `workbench.colorTheme`; they get a window of their own. */
   settings?: Record<string, unknown>;
   /** The address of a VS Code of the test's own, instead of the shared one. */
   url?: string;
   viewport?: { width: number; height: number };
-}
-
-export interface OpenedWorkspace {
-  folder: string;
-  workbench: Workbench;
+  /** A window of the test's own: for what a window does only once, such as starting its engine. */
+  fresh?: boolean;
 }
 
 type OpenWorkspace = (files: WorkspaceFiles, options?: OpenOptions) => Promise<OpenedWorkspace>;
 
+interface Fixtures {
+  browser: Browser;
+  sharedWindow: SharedWindow;
+  openWorkspace: OpenWorkspace;
+}
+
 /**
- * vitest's `test` with `openWorkspace`, which opens VS Code on a new folder. When the test ends, the
- * windows close and the folders go; when it fails, pictures of the windows are in `test-results/`.
+ * vitest's `test` with `openWorkspace`, which opens VS Code on a folder of its own files. Tests that
+ * ask for nothing special use one window after each other, which is tidied in between; a
+ * test that fails takes its window with it, so that the next is not spoiled. When a test fails,
+ * pictures of its windows are in `test-results/`.
  */
-export const test = base.extend<{ browser: Browser; openWorkspace: OpenWorkspace }>({
+export const test = base.extend<Fixtures>({
   browser: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures used from the pattern
     async ({}, use) => {
@@ -38,46 +37,41 @@ export const test = base.extend<{ browser: Browser; openWorkspace: OpenWorkspace
       await use(browser);
       await browser.close();
     },
-    { scope: "file" },
+    { scope: "worker" },
   ],
-  openWorkspace: async ({ browser, task }, use) => {
-    const opened: OpenedWorkspace[] = [];
-    await use(async (files, options = {}) => {
-      const folder = await writeWorkspace(files, options.settings ?? {});
-      const viewport = options.viewport ?? { width: 1280, height: 800 };
-      const context = await browser.newContext({ viewport, reducedMotion: "reduce" });
-      const workbench = new Workbench(await context.newPage());
-      opened.push({ folder, workbench });
-      await workbench.open(folderUrl(options.url ?? inject("vscodeUrl"), folder));
-      return { folder, workbench };
+  sharedWindow: [
+    async ({ browser }, use) => {
+      const shared = new SharedWindow(browser);
+      await use(shared);
+      await shared.close();
+    },
+    { scope: "worker" },
+  ],
+  openWorkspace: async ({ browser, sharedWindow, task }, use) => {
+    const opened: { window: OpenedWorkspace; shared: boolean }[] = [];
+    await use(async (files, { settings, url, viewport, fresh } = {}) => {
+      const options = {
+        url: url ?? inject("vscodeUrl"),
+        viewport: viewport ?? { width: 1280, height: 800 },
+      };
+      const shared = !(settings || url || viewport || fresh);
+      const window = shared
+        ? await sharedWindow.take(files, options)
+        : await openWindow(browser, withSettings(files, settings), options);
+      opened.push({ window, shared });
+      return window;
     });
-    for (const { folder, workbench } of opened) {
-      if (task.result?.state === "fail") {
-        await workbench.screenshot(`failed ${task.name}`);
-      }
-      await workbench.page.context().close();
-      await rm(folder, { recursive: true, force: true });
+    const failed = task.result?.state === "fail";
+    for (const { window, shared } of opened) {
+      if (failed) await window.workbench.screenshot(`failed ${task.name}`);
+      if (shared) await sharedWindow.giveBack(window, !failed);
+      else await closeWindow(window);
     }
   },
 });
 
-async function writeWorkspace(
-  files: WorkspaceFiles,
-  settings: Record<string, unknown>,
-): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "normlens-workspace-"));
-  const all: WorkspaceFiles = {
-    ...files,
-    ".vscode/settings.json": JSON.stringify(settings, null, 2),
-  };
-  for (const [path, content] of Object.entries(all)) {
-    const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    if (typeof content === "object" && "copyOf" in content) {
-      await cp(content.copyOf, file, { recursive: true });
-    } else {
-      await writeFile(file, content);
-    }
-  }
-  return folder;
+function withSettings(files: WorkspaceFiles, settings?: Record<string, unknown>): WorkspaceFiles {
+  return settings === undefined
+    ? files
+    : { ...files, ".vscode/settings.json": JSON.stringify(settings, null, 2) };
 }

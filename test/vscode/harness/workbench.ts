@@ -10,7 +10,7 @@ import { shows, webviewFrames } from "./webviews.ts";
 /** VS Code's window in the browser, as a person uses it: by keys, mouse and what is on the screen. */
 export class Workbench {
   /** Errors of the window, the extension host and the pages, for tests that want none. */
-  readonly errors: readonly string[];
+  readonly errors: string[];
   readonly #quickInput: QuickInput;
 
   constructor(readonly page: Page) {
@@ -161,6 +161,30 @@ export class Workbench {
     const rows = await this.page.locator(".markers-panel .monaco-list-row").all();
     const labels = await Promise.all(rows.map((row) => row.getAttribute("aria-label")));
     return labels.flatMap((label) => label ?? []);
+  }
+
+  /** Closes whatever a test left open: editors with what is unsaved in them, the panel, messages. */
+  async tidy(): Promise<void> {
+    // A list or a menu would take the keys that open the palette.
+    await this.page.keyboard.press("Escape");
+    await this.closeEditors();
+    const panel = this.page.locator(".part.panel");
+    if (await panel.isVisible()) await this.runCommand("View: Hide Panel");
+    await panel.waitFor({ state: "hidden" });
+    await this.runCommand("Notifications: Clear All Notifications");
+    await this.page.locator(".notification-toast").first().waitFor({ state: "hidden" });
+  }
+
+  /** Closes all groups of editors, and gives up what is unsaved. */
+  private async closeEditors(): Promise<void> {
+    await this.runCommand("View: Close All Editor Groups");
+    const discard = this.page
+      .locator(".monaco-dialog-box")
+      .getByRole("button", { name: "Don't Save" });
+    await until("window without editors", undefined, async () => {
+      if (await discard.isVisible()) await discard.click();
+      return (await this.page.locator(".tab").count()) === 0 ? true : undefined;
+    });
   }
 
   /** Takes a picture of the window into `test-results/`, and returns its path. */
