@@ -7,16 +7,22 @@ export const LARGEST_DATA_BYTES = 2 ** 31;
 /**
  * Reads a stream to its end, and stops where it grows past the limit, so that a small compressed
  * file cannot fill the memory.
+ *
+ * @param limit in bytes.
  */
-export async function readBounded(stream: Readable, file: string): Promise<Uint8Array> {
+export async function readBounded(
+  stream: Readable,
+  file: string,
+  limit = LARGEST_DATA_BYTES,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       length += chunk.byteLength;
-      if (length > LARGEST_DATA_BYTES) {
+      if (length > limit) {
         throw new InputError(
-          `expands to more than ${LARGEST_DATA_BYTES} bytes; data sets are at most that large`,
+          `has, or expands to, more than ${limit} bytes; data of this kind is at most that large`,
           file,
         );
       }

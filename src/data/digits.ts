@@ -18,7 +18,7 @@ const WHITE = 16;
 export async function readDigits(): Promise<MemoryDataset> {
   const path = embeddedFile();
   const bytes = await readBounded(createReadStream(path).pipe(createGunzip()), path);
-  const table = parseCsv(new TextDecoder().decode(bytes), "digits", path, "classes");
+  const table = parseCsv(new TextDecoder().decode(bytes), "digits", path, { kind: "classes" });
   const features = table.features.map((pixel) => pixel / WHITE);
   return { ...table, features, sampleShape: [1, 8, 8] };
 }

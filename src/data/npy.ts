@@ -15,20 +15,20 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const LONGEST_HEADER = 65_536;
 const LARGEST_RANK = 32;
 
-type Reader = (view: DataView, byte: number) => number;
+type Reader = (view: DataView, byte: number, little: boolean) => number;
 
 const READERS: Readonly<Record<string, Reader>> = {
-  f2: (view, byte) => float16ToNumber(view.getUint16(byte, true)),
-  f4: (view, byte) => view.getFloat32(byte, true),
-  f8: (view, byte) => view.getFloat64(byte, true),
+  f2: (view, byte, little) => float16ToNumber(view.getUint16(byte, little)),
+  f4: (view, byte, little) => view.getFloat32(byte, little),
+  f8: (view, byte, little) => view.getFloat64(byte, little),
   i1: (view, byte) => view.getInt8(byte),
-  i2: (view, byte) => view.getInt16(byte, true),
-  i4: (view, byte) => view.getInt32(byte, true),
-  i8: (view, byte) => Number(view.getBigInt64(byte, true)),
+  i2: (view, byte, little) => view.getInt16(byte, little),
+  i4: (view, byte, little) => view.getInt32(byte, little),
+  i8: (view, byte, little) => Number(view.getBigInt64(byte, little)),
   u1: (view, byte) => view.getUint8(byte),
-  u2: (view, byte) => view.getUint16(byte, true),
-  u4: (view, byte) => view.getUint32(byte, true),
-  u8: (view, byte) => Number(view.getBigUint64(byte, true)),
+  u2: (view, byte, little) => view.getUint16(byte, little),
+  u4: (view, byte, little) => view.getUint32(byte, little),
+  u8: (view, byte, little) => Number(view.getBigUint64(byte, little)),
   b1: (view, byte) => view.getUint8(byte),
 };
 
@@ -55,7 +55,6 @@ export function parseNpy(bytes: Uint8Array, field: string, file: string): NpyArr
   const { order, type, columnMajor, shape } = parseHeader(header, fail);
   const read = READERS[type];
   if (read === undefined) throw fail(`dtype ${type} is not supported; use numbers or booleans`);
-  if (order === ">") throw fail("big-endian data is not supported; save it as little-endian");
   const width = Number(type.slice(1));
   const count = shape.reduce((product, size) => product * BigInt(size), 1n);
   if (count * BigInt(width) !== BigInt(bytes.length - start)) {
@@ -66,7 +65,11 @@ export function parseNpy(bytes: Uint8Array, field: string, file: string): NpyArr
   const length = Number(count);
   const exact = type === "f4" || type === "f2" || width === 1;
   const values = exact ? new Float32Array(length) : new Float64Array(length);
-  for (let index = 0; index < length; index++) values[index] = read(view, start + index * width);
+  // "<" and "|" (bytes), and "=" by everyone who writes it today, are little-endian.
+  const little = order !== ">";
+  for (let index = 0; index < length; index++) {
+    values[index] = read(view, start + index * width, little);
+  }
   return { shape, type, values: columnMajor ? toRowMajor(values, shape) : values };
 }
 

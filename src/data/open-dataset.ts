@@ -1,64 +1,50 @@
-import { open, stat } from "node:fs/promises";
-import { extname } from "node:path";
+import { open, readdir, stat } from "node:fs/promises";
+import { basename, extname } from "node:path";
 import { InputError } from "../graph/input-error.ts";
-import { readCsv } from "./csv.ts";
-import type { Dataset, TargetKind } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
+import type { SourceHead } from "./dataset-reader.ts";
+import type { DatasetRequest } from "./dataset-request.ts";
 import { readDigits } from "./digits.ts";
-import { readNpzDataset } from "./npz.ts";
+import { READERS } from "./readers.ts";
 
 /** The name that stands for the embedded data set. */
 export const EMBEDDED_DIGITS = "digits";
 
-interface DatasetReader {
-  /** What it reads, for messages. */
-  readonly format: string;
-  /** True when the first bytes, or failing a signature the extension, are this format's. */
-  match(head: Uint8Array, extension: string): boolean;
-  read(path: string, kind?: TargetKind, input?: string): Promise<Dataset>;
-}
-
-/** Adding a format is adding a line; content is asked before the name. */
-const READERS: readonly DatasetReader[] = [
-  { format: ".npz", match: (head) => startsWith(head, [0x50, 0x4b]), read: readNpzDataset },
-  {
-    format: ".csv",
-    match: (head, extension) => extension === ".csv" && !head.includes(0),
-    read: readCsv,
-  },
-];
-
 /**
- * Opens a data set by name or path.
+ * Opens a data set by name or path, a file or a folder.
  *
- * @param kind how the targets are meant, where the caller knows: a loss on classes or on numbers.
- * @param input the model's input, after which a .npz file may call its samples.
+ * @throws InputError where it is none of the formats, or cannot be read as the one it looks like.
  */
-export async function openDataset(
-  source: string,
-  kind?: TargetKind,
-  input?: string,
-): Promise<Dataset> {
+export async function openDataset(source: string, request: DatasetRequest = {}): Promise<Dataset> {
   if (source === EMBEDDED_DIGITS) return readDigits();
   const head = await readHead(source);
-  const reader = READERS.find((reader) => reader.match(head, extname(source).toLowerCase()));
+  const reader = READERS.find((reader) => reader.match(head));
   if (reader === undefined) {
     const formats = READERS.map((reader) => reader.format).join(", ");
     throw new InputError(
-      `is not a known data set; ${EMBEDDED_DIGITS} or a file of ${formats} is needed`,
+      `is not a known data set; ${EMBEDDED_DIGITS} or one of these is needed: ${formats}`,
       source,
     );
   }
-  const dataset = await reader.read(source, kind, input);
+  const dataset = await reader.read(source, request);
   if (dataset.count === 0) throw new InputError("has no samples", source);
   return dataset;
 }
 
-async function readHead(path: string): Promise<Uint8Array> {
+async function readHead(path: string): Promise<SourceHead> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) {
     throw new InputError(`no such data set; it is "${EMBEDDED_DIGITS}" or a path`, path);
   }
-  if (!info.isFile()) throw new InputError("is a folder; a .csv or .npz file is needed", path);
+  const named = { name: basename(path), extension: extname(path).toLowerCase() };
+  if (info.isDirectory()) {
+    return { ...named, firstBytes: new Uint8Array(), entries: (await readdir(path)).sort() };
+  }
+  if (!info.isFile()) throw new InputError("is neither a file nor a folder", path);
+  return { ...named, firstBytes: await firstBytes(path), entries: undefined };
+}
+
+async function firstBytes(path: string): Promise<Uint8Array> {
   const file = await open(path);
   try {
     const head = new Uint8Array(256);
@@ -67,8 +53,4 @@ async function readHead(path: string): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
-}
-
-function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
-  return signature.every((byte, index) => bytes[index] === byte);
 }

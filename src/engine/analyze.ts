@@ -22,7 +22,7 @@ export async function analyze(
     throw new InputError(`${analysis.id}: data to measure on is needed`);
   }
   const samples =
-    request.data === undefined ? undefined : await openSampleRuns(request.data, context);
+    request.data === undefined ? undefined : await openSampleRuns(request.data, context, graph);
   const { sentences, tables } = await analysis.run(graph, options, samples);
   return {
     analysis: analysis.id,

@@ -35,7 +35,7 @@ export async function writeGradients(
 ): Promise<GradientReport> {
   const forwardMode = choice("--mode", mode, MODES);
   const { targetKind } = choice("--loss", loss, LOSSES);
-  const dataset = await openDataset(data, targetKind, sampleInput(graph).name);
+  const dataset = await openDataset(data, { kind: targetKind, input: sampleInput(graph) });
   const result = await modelGradients({
     graph,
     dataset,

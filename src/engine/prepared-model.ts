@@ -7,8 +7,9 @@ import { findPass } from "../passes/registry.ts";
 import { needsData } from "../protocol/technique-options.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { checkConfig } from "../training/config.ts";
+import { dataRequest } from "../training/data-request.ts";
+import { sampleInput } from "../training/forward-part.ts";
 import { withFreshWeights } from "../training/fresh-model.ts";
-import { LOSSES } from "../training/losses/table.ts";
 import { separateParameters } from "../training/separate-parameters.ts";
 import type { TrainOptions } from "../training/train.ts";
 import type { RequestContext } from "./context.ts";
@@ -41,7 +42,12 @@ export async function preparedModel(
     const measure = pass.applyOnData;
     const result =
       measure !== undefined && needsData(pass, options)
-        ? await measure(prepared, step.sites, options, await trainingPart(config, context))
+        ? await measure(
+            prepared,
+            step.sites,
+            options,
+            await trainingPart(prepared, config, context),
+          )
         : pass.apply(prepared, step.sites, options);
     if (result.applied.length === 0) {
       const reason = result.skipped[0]?.reason ?? "The model has no place for it.";
@@ -52,8 +58,8 @@ export async function preparedModel(
   return { graph: prepared, prepared: true };
 }
 
-async function trainingPart(config: TrainingConfig, context: RequestContext) {
-  const dataset = await openDataset(config.data, LOSSES[config.loss].targetKind);
+async function trainingPart(graph: Graph, config: TrainingConfig, context: RequestContext) {
+  const dataset = await openDataset(config.data, dataRequest(config, sampleInput(graph)));
   const { train } = splitSamples(dataset, config.split, config.seed);
   return sampleRuns(dataset, train, context);
 }

@@ -103,7 +103,7 @@ export async function changedBy(
     return pass.apply(graph, sites, options);
   }
   const { openSampleRuns } = await import("./sample-runs.ts");
-  return pass.applyOnData(graph, sites, options, await openSampleRuns(data, context));
+  return pass.applyOnData(graph, sites, options, await openSampleRuns(data, context, graph));
 }
 
 function shown(options: PassOptions): string {

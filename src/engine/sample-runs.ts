@@ -1,14 +1,21 @@
 import type { Dataset } from "../data/dataset.ts";
 import { openDataset } from "../data/open-dataset.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { SampleRuns } from "../passes/sample-runs.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
+import { sampleInput } from "../training/forward-part.ts";
 import { runSamples } from "../training/run-samples.ts";
 import { asFloat32 } from "../training/watched-values.ts";
 import type { RequestContext } from "./context.ts";
 
-/** The data that a request names, for passes and analyses to measure on. */
-export async function openSampleRuns(data: string, context: RequestContext): Promise<SampleRuns> {
-  return sampleRuns(await openDataset(data), undefined, context);
+/** The data that a request names, in the size the model takes, for passes and analyses to measure on. */
+export async function openSampleRuns(
+  data: string,
+  context: RequestContext,
+  graph?: Graph,
+): Promise<SampleRuns> {
+  const request = graph === undefined ? {} : { input: sampleInput(graph) };
+  return sampleRuns(await openDataset(data, request), undefined, context);
 }
 
 /** @param rows the samples to measure on; all when undefined. */

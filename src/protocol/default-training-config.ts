@@ -1,9 +1,11 @@
+import { DEFAULT_DATA_OPTIONS } from "./data-options.ts";
 import type { TrainingConfig } from "./training.ts";
 
 /** What a run does when nothing else is said; the form starts with it. */
 export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   engine: "onnxruntime",
   data: "digits",
+  dataOptions: DEFAULT_DATA_OPTIONS,
   split: { train: 0.6, validation: 0.2, test: 0.2 },
   seed: 0,
   weights: "fresh",

@@ -1,3 +1,4 @@
+import type { DataOptions } from "./data-options.ts";
 import type { JsonNumber, ValueStatistics } from "./reports.ts";
 
 /** Options of a training run. A config file is a part of this; the rest are the defaults. */
@@ -6,6 +7,8 @@ export interface TrainingConfig {
   readonly engine: "onnxruntime" | "tensorflow";
   /** "digits" or a path to a data set. */
   readonly data: string;
+  /** How the data is read. */
+  readonly dataOptions: DataOptions;
   readonly split: { readonly train: number; readonly validation: number; readonly test: number };
   readonly seed: number;
   /** Start from new random weights, or go on from those in the file. */

@@ -1,29 +1,5 @@
-/** What one field of TrainingConfig may be. */
-export interface FieldRule {
-  readonly allowed: string;
-  valid(value: unknown): boolean;
-}
-
-function choice(...choices: readonly string[]): FieldRule {
-  return {
-    allowed: choices.map((choice) => `"${choice}"`).join(" or "),
-    valid: (value) => typeof value === "string" && choices.includes(value),
-  };
-}
-
-function number(allowed: string, inRange: (value: number) => boolean): FieldRule {
-  return {
-    allowed,
-    valid: (value) => typeof value === "number" && Number.isFinite(value) && inRange(value),
-  };
-}
-
-function whole(least: number, most: number): FieldRule {
-  return number(
-    `a whole number from ${least} to ${most}`,
-    (value) => Number.isInteger(value) && value >= least && value <= most,
-  );
-}
+import { DATA_FIELDS } from "./data-fields.ts";
+import { choice, type FieldRule, number, whole } from "./field-rules.ts";
 
 const YES_NO: FieldRule = {
   allowed: "true or false",
@@ -45,6 +21,8 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
     allowed: '"digits" or the path of a data set',
     valid: (value) => typeof value === "string" && value !== "",
   },
+  dataOptions: "group",
+  ...DATA_FIELDS,
   split: "group",
   "split.train": number("a number above 0, at most 1", (value) => value > 0 && value <= 1),
   "split.validation": number("a number above 0, below 1", (value) => value > 0 && value < 1),

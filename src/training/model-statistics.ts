@@ -3,6 +3,7 @@ import type { Graph } from "../graph/graph.ts";
 import type { ValueStatistics } from "../protocol/reports.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { StatisticsCollector } from "../statistics/value-statistics.ts";
+import { sampleInput } from "./forward-part.ts";
 import { runSamples } from "./run-samples.ts";
 import { asFloat32, resolveValues } from "./watched-values.ts";
 
@@ -28,7 +29,7 @@ export async function modelStatistics(
   const { graph, runtime } = options;
   const values = resolveValues(graph, options.nodes ?? "auto", "nodes");
   if (values.length === 0) return [];
-  const dataset = await openDataset(options.data);
+  const dataset = await openDataset(options.data, { input: sampleInput(graph) });
   const collectors = new Map(values.map((name) => [name, new StatisticsCollector(name)]));
   const { signal } = options;
   const run = { graph, dataset, values, runtime, ...(signal === undefined ? {} : { signal }) };

@@ -12,11 +12,12 @@ import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkConfig } from "./config.ts";
 import { channelBlock } from "./conv-machine.ts";
+import { dataRequest } from "./data-request.ts";
 import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
 import { buildWithFastest } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
+import { sampleInput } from "./forward-part.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
-import { LOSSES } from "./losses/table.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import { onnxRunParts } from "./onnx-run.ts";
 import type { StateTensor } from "./parameter-updates.ts";
@@ -58,7 +59,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   checkConfig(config);
   // Hours of training must not end with a model that cannot be saved.
   if (options.output !== undefined) await requireWritable(options.graph, options.output);
-  const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
+  const data = await openDataset(config.data, dataRequest(config, sampleInput(options.graph)));
   await letCancel(signal);
   const plan = planTraining(options.graph, data, config);
   const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };

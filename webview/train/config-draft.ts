@@ -1,4 +1,5 @@
 import type { TrainingConfig } from "../../src/protocol/training.ts";
+import { dataConfig, dataDraft } from "./data-draft.ts";
 import { fieldError } from "./field-error.ts";
 import { learningConfig, learningDraft } from "./learning-draft.ts";
 import { lossConfig, lossDraft } from "./loss-draft.ts";
@@ -21,6 +22,7 @@ export function draftOf(config: TrainingConfig): Draft {
   const { batchNorm, statistics } = config;
   return {
     data: config.data,
+    ...dataDraft(config.dataOptions),
     split: splitDraft(config.split),
     seed: String(config.seed),
     weights: config.weights,
@@ -83,6 +85,9 @@ function conflicts(draft: Draft): DraftErrors {
   ) {
     errors.monitor = "This loss has no accuracy; watch the loss.";
   }
+  if (isShown("white", draft) && Number(draft.black) === Number(draft.white)) {
+    errors.white = "Must differ from black.";
+  }
   if (draft.optimizer === "sgd" && draft.nesterov === "true" && Number(draft.momentum) === 0) {
     errors.nesterov = "Looks ahead along the momentum, which must be above 0.";
   }
@@ -99,6 +104,7 @@ function conflicts(draft: Draft): DraftErrors {
 function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfig {
   return {
     data: draft.data.trim(),
+    dataOptions: dataConfig(draft),
     split: splitConfig(draft.split),
     seed: Number(draft.seed),
     weights: draft.weights as TrainingConfig["weights"],

@@ -8,6 +8,7 @@ export function fieldError(field: Field, text: string): string | undefined {
   switch (field.kind) {
     case "box":
     case "names":
+    case "words":
       return undefined;
     case "select":
       return field.options?.some(([value]) => value === text)

@@ -29,6 +29,7 @@ export interface Field {
     | "data"
     | "split"
     | "text"
+    | "words"
     | "weights"
     | "names";
   readonly options?: readonly (readonly [value: string, label: string])[];

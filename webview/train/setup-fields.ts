@@ -1,3 +1,4 @@
+import { DATA_FIELDS } from "./data-fields.ts";
 import type { Field } from "./field.ts";
 import { LEARNING_FIELDS } from "./learning-fields.ts";
 import { LOSS_FIELDS } from "./loss-fields.ts";
@@ -18,6 +19,7 @@ export const FIELDS = {
     kind: "data",
     help: "“digits” is the built-in set of 1,797 handwritten digits; or choose a file or folder.",
   },
+  ...DATA_FIELDS,
   split: {
     section: "data",
     label: "Split",

@@ -26,7 +26,8 @@ export async function dataTrial(data: string, inputs: readonly OpenInput[]): Pro
   }
   const [batch, ...sample] = input.sizes;
   const shape = sample.map((size) => (typeof size === "number" ? size : undefined));
-  const dataset = withSampleShape(await openDataset(data), shape, input.name);
+  const opened = await openDataset(data, { input: { name: input.name, sampleShape: shape } });
+  const dataset = withSampleShape(opened, shape, input.name);
   const rows = typeof batch === "number" ? batch : Math.min(MOST_ROWS, dataset.count);
   const width = elementCount(dataset.sampleShape);
   const values = new Float32Array(rows * width);

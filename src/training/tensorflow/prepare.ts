@@ -7,11 +7,11 @@ import { DataType, dataTypeName } from "../../graph/data-type.ts";
 import { InputError } from "../../graph/input-error.ts";
 import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
 import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
+import { dataRequest } from "../data-request.ts";
 import type { Weights } from "../evaluate.ts";
 import { dataFingerprint } from "../fingerprint.ts";
 import { nameMatcher } from "../frozen.ts";
 import type { LossSettings } from "../losses/loss.ts";
-import { LOSSES } from "../losses/table.ts";
 import { planSamples, planTargets } from "../plan-samples.ts";
 import { trainBatchNormalization } from "./batch-norm.ts";
 import { refuseOptions } from "./check-options.ts";
@@ -50,10 +50,10 @@ export async function prepareOnTensorFlow(
 ): Promise<TensorPlan> {
   refuseOptions(config);
   const file = await readLayersFile(modelPath);
-  const data = await openDataset(config.data, LOSSES[config.loss].targetKind);
   const fresh = config.weights === "fresh";
   const model = await loadLayersModel(tf, file, fresh ? config.seed : undefined);
   const input = sampleInput(model, modelPath);
+  const data = await openDataset(config.data, dataRequest(config, input));
   absorbActivation(tf, model, config.loss);
   const { samples, split, batchSize } = planSamples(data, input, config);
   const parts = weightParts(model, config.frozen);

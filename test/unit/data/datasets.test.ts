@@ -10,19 +10,8 @@ import { npzDataset, parseNpz } from "../../../src/data/npz.ts";
 import { openDataset } from "../../../src/data/open-dataset.ts";
 import { splitSamples } from "../../../src/data/split.ts";
 import { openInMemory } from "../../support/memory-dataset.ts";
+import { floats, npy } from "../../support/npy-file.ts";
 import { temporaryFolder } from "../../support/repository.ts";
-
-function npy(descr: string, shape: string, data: Uint8Array, order = "False"): Uint8Array {
-  const header = `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`;
-  const padded = `${header.padEnd(64 - 11 + 64, " ")}\n`;
-  const bytes = new Uint8Array(10 + padded.length + data.length);
-  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, padded.length & 255, padded.length >> 8]);
-  bytes.set(new TextEncoder().encode(padded), 10);
-  bytes.set(data, 10 + padded.length);
-  return bytes;
-}
-
-const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
 
 describe("digits", () => {
   it("are 1,797 images of 8×8 in 0…1 with ten classes, in file order", async () => {
@@ -91,19 +80,66 @@ describe("csv", () => {
     expect(parseCsv("a,t\n1,10\n1,9\n", "t", "t.csv").targets).toMatchObject({
       classNames: ["9", "10"],
     });
-    expect(parseCsv("a,t\n1,10\n1,9\n", "t", "t.csv", "numbers").targets).toMatchObject({
+    expect(parseCsv("a,t\n1,10\n1,9\n", "t", "t.csv", { kind: "numbers" }).targets).toMatchObject({
       values: Float32Array.of(10, 9),
     });
     expect(parseCsv("a,t\n1,0.5\n1,2\n", "t", "t.csv").targets?.kind).toBe("numbers");
   });
 
+  it("takes names from the first line only where it is more than numbers and a label", () => {
+    const named = parseCsv("a,b,label\n1,2,x\n", "t", "t.csv");
+    expect(named).toMatchObject({ count: 1, features: Float32Array.of(1, 2) });
+    const unnamed = parseCsv("1,2,x\n3,4,y\n", "t", "t.csv");
+    expect(unnamed).toMatchObject({ count: 2, features: Float32Array.of(1, 2, 3, 4) });
+    expect(unnamed.targets).toMatchObject({ classNames: ["x", "y"] });
+    const asTold = parseCsv("1,2,0\n3,4,1\n", "t", "t.csv", { options: { header: "yes" } });
+    expect(asTold).toMatchObject({ count: 1, features: Float32Array.of(3, 4) });
+  });
+
   it.each([
-    ["", "t.csv: is empty; a header line and rows are needed"],
-    ["1,2\n3,4\n", 't.csv: line 1 "1,2…" is numbers; a header line with column names is needed'],
+    ["2;1;x\n4;3;y\n", ";"],
+    ["2\t1\tx\n4\t3\ty\n", "tab"],
+    ["2|1|x\n4|3|y\n", "|"],
+  ] as const)("finds the separator of %j, or takes the one it is told", (text, separator) => {
+    for (const options of [{}, { separator }]) {
+      const table = parseCsv(text, "t", "t.csv", { options });
+      expect(table.features).toEqual(Float32Array.of(2, 1, 4, 3));
+    }
+  });
+
+  it("reads quoted cells: separators, quotes and line ends inside them", () => {
+    const text = 'a,kind\n1,"big, ""red"" one"\n"2","two\nlines"\n';
+    const table = parseCsv(text, "t", "t.csv");
+    expect(table.features).toEqual(Float32Array.of(1, 2));
+    expect(table.targets).toMatchObject({ classNames: ['big, "red" one', "two\nlines"] });
+  });
+
+  it("takes the label column by name or by number from 1", () => {
+    for (const labelColumn of ["kind", "1"]) {
+      const table = parseCsv("kind,label\nx,5\ny,6\n", "t", "t.csv", { options: { labelColumn } });
+      expect(table.features).toEqual(Float32Array.of(5, 6));
+      expect(table.targets).toMatchObject({ classNames: ["x", "y"] });
+    }
+    expect(() => parseCsv("a,b\n1,2\n", "t", "t.csv", { options: { labelColumn: "c" } })).toThrow(
+      't.csv: labelColumn: there is no column "c"; there are a, b',
+    );
+  });
+
+  it.each([
+    ["", "t.csv: is empty; rows are needed"],
     ["a\n1\n", "t.csv: has one column; features and a label are needed"],
     ["a,b\n", "t.csv: has a header line but no rows"],
     ["a,b\nx,1\n", 't.csv: row 1, column a: "x" is not a number'],
-    ["a,b\n1,2\n,3\n", 't.csv: row 2, column a: "" is not a number'],
+    [
+      "a,b\n1,2\n,3\n",
+      't.csv: row 2, column a: the value is missing (""); fill it in or leave the row out',
+    ],
+    [
+      "a,b,c\n1,2,x\n3,NA,y\n",
+      't.csv: row 2, column b: the value is missing ("NA"); fill it in or leave the row out',
+    ],
+    ["a,b\n1,?\n", 't.csv: row 1, column b: the value is missing ("?")'],
+    ['"a,b\n1,2\n', "Quote Not Closed"],
     ["a,b\n1\n", "Invalid Record Length"],
   ])("refuses %j", (text, message) => {
     expect(() => parseCsv(text, "t", "t.csv")).toThrow(message);
@@ -136,7 +172,6 @@ describe("npz", () => {
       "f: x: holds Python objects (dtype object), which are never read; save numbers",
     ],
     ["'<U3'", "(1,)", 12, "f: x: dtype U3 is not supported; use numbers or booleans"],
-    ["'>f4'", "(1,)", 4, "f: x: big-endian data is not supported; save it as little-endian"],
     ["[('a', '<f4')]", "(1,)", 4, "f: x: header is not that of an array of numbers"],
     ["'<f4'", "(2,)", 4, "f: x: shape (2) of f4 needs 8 bytes, but 4 follow"],
     ["'<f4'", "(4611686018427387904, 4)", 4, "is not valid"],
@@ -176,7 +211,7 @@ describe("opening", () => {
     await writeFile(path, zipSync({ "x.npy": npy("'<f4'", "(1, 1)", floats(1)) }));
     expect(await openDataset(path)).toMatchObject({ count: 1 });
     await expect(openDataset(join(folder, "none.csv"))).rejects.toThrow("no such data set");
-    await expect(openDataset(folder)).rejects.toThrow("is a folder");
+    await expect(openDataset(folder)).rejects.toThrow("is not a known data set");
     await writeFile(join(folder, "a.txt"), "hello");
     await expect(openDataset(join(folder, "a.txt"))).rejects.toThrow("is not a known data set");
   });

@@ -14,6 +14,12 @@ test("every option comes back", () => {
   const config = {
     ...DEFAULT_TRAINING_CONFIG,
     data: "/data/iris.csv",
+    dataOptions: {
+      ...DEFAULT_TRAINING_CONFIG.dataOptions,
+      labelColumn: "species",
+      header: "yes" as const,
+      separator: ";" as const,
+    },
     split: { train: 0.7, validation: 0.15, test: 0.15 },
     optimizer: { ...DEFAULT_TRAINING_CONFIG.optimizer, kind: "sgd" as const, momentum: 0.5 },
     earlyStopping: {
@@ -45,9 +51,28 @@ test("every option comes back", () => {
   expect(checkDraft(draftOf(config), config)).toEqual({ ok: true, config });
 });
 
+test("every option of a folder comes back", () => {
+  const config = {
+    ...DEFAULT_TRAINING_CONFIG,
+    data: "/data/flowers",
+    dataOptions: {
+      ...DEFAULT_TRAINING_CONFIG.dataOptions,
+      height: 64,
+      width: 48,
+      channels: 3 as const,
+      layout: "NHWC" as const,
+      range: [-1, 1] as const,
+      sampleRate: 16_000,
+      seconds: 1.5,
+    },
+  };
+  expect(checkDraft(draftOf(config), config)).toEqual({ ok: true, config });
+});
+
 describe("a wrong value is told at its field", () => {
   test.each([
     [{ batchSize: "0" }, "Must be 1 or more."],
+    [{ data: "/data/flowers", white: "0" }, "Must differ from black."],
     [{ batchSize: "3.5" }, "Must be a whole number."],
     [{ batchSize: "" }, "A number is missing."],
     [{ learningRate: "0" }, "Must be larger than 0."],
