@@ -8,6 +8,7 @@ import { dropoutBeforeBatchNorm } from "./dropout-before-batch-norm.ts";
 import { dropoutTrainingMode } from "./dropout-training-mode.ts";
 import type { FindingRule } from "./finding-rule.ts";
 import { foldBatchNormFindings } from "./fold-batch-norm.ts";
+import { keptLayer } from "./kept-layer.ts";
 import { nearZeroVariance } from "./near-zero-variance.ts";
 import { prunableChannel } from "./prunable-channel.ts";
 import { unusedNormalizationParameter } from "./unused-normalization-parameter.ts";
@@ -24,6 +25,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   biasBeforeBatchNorm,
   batchNormAfterActivation,
   unusedNormalizationParameter,
+  keptLayer,
 ];
 
 /** Every remark on a model; once a graph, as the page asks again with every node that is selected. */

@@ -10,6 +10,7 @@ import {
 import { type AttributeValue, makeAttribute } from "./attributes.ts";
 import type { DataType } from "./data-type.ts";
 import { type Graph, type Node, STANDARD_DOMAIN, type ValueInfo } from "./graph.ts";
+import { OPAQUE_DOMAIN } from "./opaque-node.ts";
 import { float32Tensor, int64Tensor, type Tensor } from "./tensor.ts";
 
 /** A size, or the name of a size that is known only when the model runs. */
@@ -40,12 +41,13 @@ export function makeNode(
   });
 }
 
+/** @param dims left out where not even their number is known. */
 export function makeValueInfo(
   name: string,
   elemType: DataType,
-  dims: readonly Dimension[],
+  dims?: readonly Dimension[],
 ): ValueInfo {
-  const dim = dims.map((size) =>
+  const dim = (dims ?? []).map((size) =>
     create(TensorShapeProto_DimensionSchema, {
       value:
         typeof size === "number"
@@ -54,7 +56,7 @@ export function makeValueInfo(
     }),
   );
   const shape = create(TensorShapeProtoSchema, { dim });
-  const value = create(TypeProto_TensorSchema, { elemType, shape });
+  const value = create(TypeProto_TensorSchema, dims ? { elemType, shape } : { elemType });
   const type = create(TypeProtoSchema, { value: { case: "tensorType", value } });
   return create(ValueInfoProtoSchema, { name, type });
 }
@@ -140,7 +142,7 @@ export class GraphBuilder {
   }
 
   build(name: string, inputs: readonly ValueInfo[], outputs: readonly ValueInfo[], opset: number) {
-    const domains = new Set(this.nodes.map(({ domain }) => domain).filter(isRuntimeDomain));
+    const domains = new Set(this.nodes.map(({ domain }) => domain).filter(isVersionedOnce));
     const graph: Graph = {
       name,
       nodes: this.nodes,
@@ -161,7 +163,7 @@ export class GraphBuilder {
   }
 }
 
-/** ONNX Runtime's own operators, of which there is one version. */
-function isRuntimeDomain(domain: string): boolean {
-  return domain.startsWith("com.microsoft");
+/** ONNX Runtime's own operators and layers that are kept as they are, of which there is one version. */
+function isVersionedOnce(domain: string): boolean {
+  return domain.startsWith("com.microsoft") || domain === OPAQUE_DOMAIN;
 }

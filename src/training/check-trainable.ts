@@ -2,6 +2,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Split } from "../data/split.ts";
 import { type Graph, standardOpset } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
+import { requireComputed } from "../graph/opaque-node.ts";
 import { inferShapes } from "../operators/infer-shapes.ts";
 import type { ForwardMode } from "../operators/operator.ts";
 import { staticShape } from "../operators/shape-algebra.ts";
@@ -53,6 +54,7 @@ export function planTraining(
   const { samples, split, batchSize } = planSamples(data, { name: input, sampleShape }, config);
   const value = lossValue(graph, config.loss);
   const part = partFor(graph, [value]);
+  requireComputed(part);
   const trainable = trainableParameters(part);
   checkFrozen(part, trainable, config.frozen);
   const { trained: parameters, normalizations } = frozenParts(part, trainable, config.frozen);

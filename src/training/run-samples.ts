@@ -3,6 +3,7 @@ import { allocateBatch, fillBatch } from "../data/batches.ts";
 import { type Dataset, expectRows, withSampleShape } from "../data/dataset.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
+import { requireComputed } from "../graph/opaque-node.ts";
 import type { MaskedRuns } from "../operators/dropout-masks.ts";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.ts";
 import { MaskDrawer } from "./draw-masks.ts";
@@ -51,7 +52,9 @@ export async function runSamples(
   const size = input.batchSize ?? Math.min(LARGEST_BATCH, rows.length);
   const drawer = new MaskDrawer(masked);
   const computed = [...new Set([...values, ...(options.apart ?? [])])];
-  const session = await runtime.createSession(encodeModel(inferencePart(graph, computed)));
+  const part = inferencePart(graph, computed);
+  requireComputed(part);
+  const session = await runtime.createSession(encodeModel(part));
   try {
     expectRows(dataset, rows);
     for (let start = 0; start < rows.length; start += size) {

@@ -1,6 +1,7 @@
 import { encodeModel } from "../../formats/onnx/write.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
+import { requireComputed } from "../../graph/opaque-node.ts";
 import type { Runtime, RuntimeTensor, Session, Tensors } from "../../runtime/runtime.ts";
 import { throwIfCancelled } from "../context.ts";
 
@@ -55,6 +56,7 @@ async function load(context: RunContext, graph: Graph): Promise<Session> {
   if (context.signal !== undefined) throwIfCancelled(context.signal);
   let bytes: Uint8Array;
   try {
+    requireComputed(graph);
     bytes = encodeModel(graph);
   } catch (error) {
     if (error instanceof InputError) throw new CannotRun(error.message);

@@ -6,6 +6,12 @@ export interface TensorReference {
   readonly layer: string;
   readonly call: number;
   readonly output: number;
+  /** The name of the argument it is passed as; undefined for one that is told by its place. */
+  readonly argument?: string;
+  /** An argument of the same call that changes what the layer computes, as "name = value". */
+  readonly unfollowed?: string;
+  /** Its sizes with the batch, where the file states them, as Keras 3 does. */
+  readonly shape?: readonly (number | null)[];
 }
 
 /** Call arguments that say nothing about what the layer computes at inference. */
@@ -28,7 +34,10 @@ export function inboundCalls(value: Json | undefined, where: string): TensorRefe
     if (!isList(call)) throw new InputError(`${where}: inbound_nodes has ${shown(call)}`);
     // Some versions leave out the list around a single input.
     const inputs = typeof call[0] === "string" ? [call] : call;
-    return inputs.map((input) => reference(input, `${where}: inbound_nodes`));
+    return inputs.flatMap((input) => [
+      reference(input, `${where}: inbound_nodes`),
+      ...(isList(input) ? argumentTensors(input[3], where) : []),
+    ]);
   });
 }
 
@@ -44,33 +53,60 @@ function reference(value: Json, where: string): TensorReference {
   if (typeof layer !== "string" || !isIndex(call) || !isIndex(output)) {
     throw new InputError(`${where} has ${shown(value)}; [layer, call, output] is needed`);
   }
-  if (isObject(callArguments)) refuseArguments(callArguments, where);
-  return { layer, call, output };
+  return { layer, call, output, ...unfollowed(callArguments) };
 }
 
 function kerasTensors(call: JsonObject, where: string): TensorReference[] {
-  if (isObject(call.kwargs)) refuseArguments(call.kwargs, where);
-  const found: TensorReference[] = [];
-  const collect = (value: Json | undefined): void => {
-    if (isList(value)) for (const item of value) collect(item);
-    else if (isObject(value) && value.class_name === "__keras_tensor__" && isObject(value.config)) {
-      found.push(reference(value.config.keras_history ?? null, `${where}: keras_history`));
-    } else if (value !== undefined) {
-      throw new InputError(`${where}: it is called with ${shown(value)}, which is not a tensor`);
-    }
+  const rest = unfollowed(call.kwargs);
+  const others: string[] = [];
+  const collect = (value: Json | undefined): TensorReference[] => {
+    if (isList(value)) return value.flatMap(collect);
+    if (isKerasTensor(value)) return [kerasReference(value, where)];
+    if (value !== undefined) others.push(`an argument ${shown(value)}`);
+    return [];
   };
-  collect(call.args);
-  return found;
+  const found = collect(call.args).map((each) => ({ ...each, ...rest }));
+  const named = argumentTensors(call.kwargs, where);
+  const [first, ...more] = found;
+  if (first === undefined || others.length === 0) return [...found, ...named];
+  return [{ ...first, unfollowed: others[0] ?? "" }, ...more, ...named];
 }
 
-function refuseArguments(callArguments: JsonObject, where: string): void {
+function isKerasTensor(value: Json | undefined): value is { readonly config: JsonObject } {
+  return isObject(value) && value.class_name === "__keras_tensor__" && isObject(value.config);
+}
+
+function kerasReference({ config }: { readonly config: JsonObject }, where: string) {
+  const found = reference(config.keras_history ?? null, `${where}: keras_history`);
+  const { shape } = config;
+  const sizes = isList(shape) && shape.every((size) => size === null || isIndex(size));
+  return sizes ? { ...found, shape: shape as (number | null)[] } : found;
+}
+
+/** Tensors among the arguments that are passed by name, such as initial_state. */
+function argumentTensors(callArguments: Json | undefined, where: string): TensorReference[] {
+  if (!isObject(callArguments)) return [];
+  const isPlain = (value: Json): boolean =>
+    isList(value) && typeof value[0] === "string" && isIndex(value[1]) && isIndex(value[2]);
+  const collect = (value: Json): TensorReference[] => {
+    if (isPlain(value)) return [reference(value, where)];
+    if (isKerasTensor(value)) return [kerasReference(value, where)];
+    return isList(value) ? value.flatMap(collect) : [];
+  };
+  return Object.entries(callArguments).flatMap(([argument, value]) =>
+    collect(value).map((each) => ({ ...each, argument })),
+  );
+}
+
+function unfollowed(callArguments: Json | undefined): { readonly unfollowed?: string } {
+  if (!isObject(callArguments)) return {};
   for (const [name, value] of Object.entries(callArguments)) {
-    const harmless = HARMLESS_ARGUMENTS.has(name) && !isList(value) && value !== true;
-    if (harmless || value === null) continue;
-    throw new InputError(
-      `${where}: it is called with ${name} = ${shown(value)}, which NormLens cannot follow`,
-    );
+    const harmless = HARMLESS_ARGUMENTS.has(name) && value !== true;
+    const tensor = isKerasTensor(value) || isList(value);
+    if (harmless || tensor || value === null) continue;
+    return { unfollowed: `${name} = ${shown(value)}` };
   }
+  return {};
 }
 
 function isIndex(value: Json | undefined): value is number {

@@ -36,15 +36,21 @@ export function modelInput(layer: LayerConfig, name: string): ModelInput {
   };
 }
 
-/** batch_input_shape up to Keras 2, batch_shape from Keras 3 on; null is an open size. */
-function inputShape(fields: Fields): Size[] {
-  const name = fields.has("batch_shape") ? "batch_shape" : "batch_input_shape";
-  const stated = fields.value(name);
-  if (stated === undefined || stated === null) {
+function inputShape(fields: Fields): readonly Size[] {
+  const shape = statedShape(fields);
+  if (shape === undefined) {
     throw new InputError(
       `${fields.where}: it states no input shape, without which nothing is known`,
     );
   }
+  return shape;
+}
+
+/** batch_input_shape up to Keras 2, batch_shape from Keras 3 on; null is an open size. */
+export function statedShape(fields: Fields): readonly Size[] | undefined {
+  const name = fields.has("batch_shape") ? "batch_shape" : "batch_input_shape";
+  const stated = fields.value(name);
+  if (stated === undefined || stated === null) return undefined;
   const valid = (size: unknown) =>
     size === null || (Number.isInteger(size) && Number(size) >= 1 && Number(size) < 2 ** 31);
   if (!isList(stated) || stated.length === 0 || stated.length > MOST_AXES || !stated.every(valid)) {

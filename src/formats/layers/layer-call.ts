@@ -15,6 +15,9 @@ import type { LayerConfig } from "./model-config.ts";
 import { AS_STORED, graphTensor, sameSizes, type WeightLayout } from "./weight-layout.ts";
 import type { WeightStore } from "./weight-store.ts";
 
+/** Why a layer, whose config is in order, has no form in operators of ONNX: a clause. */
+export class Inexpressible extends Error {}
+
 /** A weight as a node reads it, and what to write when the node comes to read something else. */
 export interface WeightUse {
   /** The weight's own name, "kernel". */
@@ -30,6 +33,8 @@ export interface WeightUse {
   readonly absent: number | undefined;
   /** The initializer's name; "" for nothing. */
   readonly value: string;
+  /** The layer that has it is wrapped in another (TimeDistributed), whose config does not change. */
+  readonly wrapped: boolean;
 }
 
 /** A node under construction and the weights among its inputs. */
@@ -37,7 +42,8 @@ interface PendingNode {
   readonly part: string;
   readonly opType: string;
   readonly inputs: readonly string[];
-  output: string;
+  readonly outputs: readonly string[];
+  readonly domain: string;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
@@ -66,14 +72,17 @@ export interface CallContext {
   readonly dialect: Dialect;
   /** Initializers made for weights of earlier calls, by the weight's stored name. */
   readonly made: Map<string, string>;
-  /** Values with their channels moved, by the value, both ways. */
+  /** Values with their axes in another order, by value and order, both ways. */
   readonly turned: Map<string, string>;
 }
 
 /** One call of a layer while its nodes are made. */
 export class LayerCall {
   readonly places: WeightPlace[] = [];
-  readonly #pending: PendingNode[] = [];
+  #outermost: LayerCall = this;
+  #pending: PendingNode[] = [];
+  /** Stands before the parts of a layer that is wrapped in another. */
+  #prefix = "";
   #weights = 0;
 
   constructor(
@@ -104,6 +113,24 @@ export class LayerCall {
     throw new InputError(`layer ${this.path.join("/")}: ${reason}`);
   }
 
+  /** Says that the layer is a valid one that the operators of ONNX have no form for. */
+  cannotExpress(reason: string): never {
+    throw new Inexpressible(reason);
+  }
+
+  /**
+   * The call of a layer that this one wraps, such as the LSTM of a Bidirectional: its nodes and weights
+   * are this layer's, the parts with the prefix.
+   */
+  wrapped(layer: LayerConfig, prefix: string, inputs: readonly LayerValue[]): LayerCall {
+    const path = [...this.path, layer.name];
+    const inner = new LayerCall(layer, path, this.call, inputs, this.builder, this.context);
+    inner.#pending = this.#pending;
+    inner.#prefix = `${this.#prefix}${prefix}/`;
+    inner.#outermost = this.#outermost;
+    return inner;
+  }
+
   /** Adds a node with one output. A weight among the inputs is remembered with its place. */
   add(
     part: string,
@@ -111,14 +138,27 @@ export class LayerCall {
     inputs: readonly (string | WeightUse)[],
     attributes: Readonly<Record<string, AttributeValue>> = {},
   ): string {
-    for (const [input, use] of inputs.entries()) {
-      if (typeof use !== "string") this.places.push({ part, input, use });
-    }
-    const names = inputs.map((input) => (typeof input === "string" ? input : input.value));
-    while (names.at(-1) === "") names.pop();
     const output = this.builder.freshName(`${this.path.join("/")}/${part}`);
-    this.#pending.push({ part, opType, inputs: names, output, attributes });
+    this.addNode({ part, opType, inputs, outputs: [output], attributes });
     return output;
+  }
+
+  /** Adds a node with several outputs, of which those that nobody reads are left out as "". */
+  addNode(node: {
+    readonly part: string;
+    readonly opType: string;
+    readonly inputs: readonly (string | WeightUse)[];
+    readonly outputs: readonly string[];
+    readonly domain?: string;
+    readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  }): void {
+    const part = `${this.#prefix}${node.part}`;
+    for (const [input, use] of node.inputs.entries()) {
+      if (typeof use !== "string") this.#outermost.places.push({ part, input, use });
+    }
+    const inputs = node.inputs.map((input) => (typeof input === "string" ? input : input.value));
+    while (inputs.at(-1) === "") inputs.pop();
+    this.#pending.push({ domain: "", attributes: {}, ...node, part, inputs });
   }
 
   /** The same element for element, whatever the layout. */
@@ -134,7 +174,9 @@ export class LayerCall {
    */
   weight(name: string, dims: readonly number[], request: WeightRequest = {}): WeightUse {
     const { layout = AS_STORED, flag, absent } = request;
-    const rest = { weight: name, flag, storedDims: dims, layout, absent };
+    const wrapped = this.#prefix !== "";
+    const weight = `${this.#prefix}${name}`;
+    const rest = { weight, flag, storedDims: dims, layout, absent, wrapped };
     const present = flag === undefined || this.fields.boolean(flag, true);
     if (!present) {
       const value = absent === undefined ? "" : this.#filled(name, layout.dims(dims), absent);
@@ -159,58 +201,68 @@ export class LayerCall {
     return { ...rest, stored, value };
   }
 
+  /** What stands for a weight that the layer goes without. */
   #filled(name: string, dims: readonly number[], value: number): string {
-    return this.builder.once(`${this.path.join("/")}/${name}:absent`, () => {
-      const fresh = this.builder.freshName(`${this.path.join("/")}/${name}`);
-      const values = new Float32Array(elementCount(dims)).fill(value);
-      return this.builder.addInitializer(float32Tensor(fresh, dims, values));
-    });
+    return this.builder.once(`${this.path.join("/")}/${name}:absent`, () =>
+      this.fixed(name, dims, new Array<number>(elementCount(dims)).fill(value)),
+    );
+  }
+
+  /**
+   * Numbers that training leaves alone, wherever they are read: as a Constant, since initializers are
+   * what training changes.
+   */
+  fixed(name: string, dims: readonly number[], values: readonly number[]): string {
+    const stem = `${this.path.join("/")}/${name}`;
+    const attributes = { value_floats: { floats: values } };
+    const list = this.builder.add("Constant", [], { attributes, stem });
+    if (dims.length === 1) return list;
+    return this.builder.add("Reshape", [list, this.builder.ints(dims)], { stem: `${stem}/shaped` });
   }
 
   /** The value with its channels as axis 1. */
   channelsFirst(value: LayerValue): string {
-    return value.moved ? value.value : this.#turned(value, channelsFirstOrder(value.shape.length));
+    if (value.moved) return value.value;
+    const { length } = value.shape;
+    return turnedValue(
+      this.builder,
+      this.context,
+      this.inFileOrder(value),
+      channelsFirstOrder(length),
+    );
   }
 
   /** The value in the file's order. */
   inFileOrder(value: LayerValue): LayerValue {
-    if (!value.moved) return value;
-    const turned = this.#turned(value, channelsLastOrder(value.shape.length));
-    return { ...value, value: turned, moved: false };
+    return inFileOrder(this.builder, this.context, value);
   }
 
-  /** Each value is turned once, whoever reads it; a turn of a turned value is the value it was. */
-  #turned({ value, shape }: LayerValue, order: readonly number[]): string {
-    if (shape.length <= 2) return value;
-    const known = this.context.turned.get(value);
-    if (known !== undefined) return known;
-    const turned = this.builder.add("Transpose", [value], {
-      attributes: { perm: { ints: order } },
-      stem: `${value}/turned`,
-    });
-    this.context.turned.set(value, turned);
-    this.context.turned.set(turned, value);
-    return turned;
+  /** A sequence (batch, time, …) as (time, batch, …). */
+  timeFirst(value: LayerValue): string {
+    if (value.timeFirst) return value.value;
+    return turnedValue(this.builder, this.context, this.inFileOrder(value), timeOrder(value));
   }
 
   /**
-   * Writes the nodes, whose last one gives the result under the layer's own name.
+   * Writes the nodes, of which the one that makes the result names it after the layer.
    *
-   * @returns the result under that name.
+   * @returns the results, the first of them under that name.
    */
-  finish(result: LayerValue): LayerValue {
+  finish(results: readonly LayerValue[]): LayerValue[] {
     const layer = this.path.join("/");
-    const last = this.#pending.find(({ output }) => output === result.value);
-    const value = last === undefined ? result.value : this.builder.freshName(layer);
-    const rename = (each: string) => (each === last?.output ? value : each);
-    for (const { part, opType, inputs, output, attributes } of this.#pending) {
+    const [first] = results;
+    const own = this.#pending.some(({ outputs }) => outputs.includes(first?.value ?? ""));
+    const value = own ? this.builder.freshName(layer) : "";
+    const rename = (each: string) => (own && each === first?.value ? value : each);
+    for (const { part, opType, inputs, outputs, domain, attributes } of this.#pending) {
       const named = part === "main" ? layer : `${layer}/${part}`;
       // ONNX Runtime refuses two nodes of one name.
       const name = this.call === 0 ? named : `${named}:${this.call}`;
-      const node = makeNode(opType, inputs.map(rename), [rename(output)], { name, attributes });
+      const options = { name, attributes, ...(domain === "" ? {} : { domain }) };
+      const node = makeNode(opType, inputs.map(rename), outputs.map(rename), options);
       this.builder.nodes.push(withOrigin(node, { layer, call: this.call, part }));
     }
-    return { ...result, value };
+    return results.map((result) => ({ ...result, value: rename(result.value) }));
   }
 
   /** A constant that is no weight. */
@@ -218,6 +270,41 @@ export class LayerCall {
     const fresh = this.builder.freshName(`${this.path.join("/")}/${name}`);
     return this.builder.addInitializer(float32Tensor(fresh, dims, values));
   }
+}
+
+/** The value in the file's order. */
+export function inFileOrder(
+  builder: GraphBuilder,
+  context: CallContext,
+  value: LayerValue,
+): LayerValue {
+  if (!value.moved && !value.timeFirst) return value;
+  const order = value.moved ? channelsLastOrder(value.shape.length) : timeOrder(value);
+  const turned = turnedValue(builder, context, value, order);
+  return { ...value, value: turned, moved: false, timeFirst: false };
+}
+
+/** Each value is turned once, whoever reads it; a turn of a turned value is the value it was. */
+function turnedValue(
+  builder: GraphBuilder,
+  context: CallContext,
+  { value, shape }: LayerValue,
+  order: readonly number[],
+): string {
+  if (order.every((axis, index) => axis === index) || shape.length <= 2) return value;
+  const inverse = order.map((_, axis) => order.indexOf(axis));
+  const known = context.turned.get(`${value}:${order}`);
+  if (known !== undefined) return known;
+  const attributes = { perm: { ints: order } };
+  const turned = builder.add("Transpose", [value], { attributes, stem: `${value}/turned` });
+  context.turned.set(`${value}:${order}`, turned);
+  context.turned.set(`${turned}:${inverse}`, value);
+  return turned;
+}
+
+/** The axes of (batch, time, …) in the order (time, batch, …), and the other way round. */
+function timeOrder({ shape }: LayerValue): number[] {
+  return shape.map((_, axis) => (axis < 2 ? 1 - axis : axis));
 }
 
 export function knownSize(call: LayerCall, size: Size | undefined, what: string): number {

@@ -1,3 +1,4 @@
+import { constantValue } from "../../graph/constants.ts";
 import { DataType, dataTypeName } from "../../graph/data-type.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
@@ -105,6 +106,7 @@ function newWeights(
       layout: AS_STORED,
       absent: undefined,
       value: tensor.name,
+      wrapped: false,
     }),
   );
   const places = uses.map((use, position) => ({ part: "main", input: position + 1, use }));
@@ -236,9 +238,10 @@ function weightAt(
   // Either factor or summand of what an edit added may be the constant one.
   const values =
     node !== undefined && nodeOrigin(node) === undefined ? node.input : [node?.input[input] ?? ""];
-  const value = values.find((name) => edited.initializers.has(name)) ?? values[0] ?? "";
+  const constant = (name: string) => constantValue(edited, name);
+  const value = values.find((name) => constant(name) !== undefined) ?? values[0] ?? "";
   if (value === "") return undefined;
-  const tensor = edited.initializers.get(value);
+  const tensor = constant(value);
   if (tensor === undefined) {
     throw new InputError(
       `layer ${record.path.join("/")}: its ${use.weight} is computed while the model runs; a layer stores it`,
@@ -259,6 +262,12 @@ function weightEdit(
   tensor: Tensor | undefined,
 ): WeightEdit | undefined {
   const layer = `layer ${record.path.join("/")}`;
+  const comesOrGoes = (tensor === undefined) !== (use.stored === undefined);
+  if (use.wrapped && comesOrGoes && use.absent === undefined) {
+    throw new InputError(
+      `${layer}: its ${use.weight} ${tensor === undefined ? "is gone" : "is new"}, which the layer around it cannot say`,
+    );
+  }
   if (tensor === undefined) {
     if (use.flag === undefined)
       throw new InputError(`${layer}: it cannot do without its ${use.weight}`);

@@ -12,7 +12,15 @@ export interface LayerRule {
   /**
    * Adds the nodes of one call of the layer.
    *
+   * @returns the layer's result, or its results in order.
    * @throws InputError naming the layer and the field for a config that cannot be followed.
+   * @throws Inexpressible for a valid one that the operators of ONNX have no form for.
    */
-  build(call: LayerCall): LayerValue;
+  build(call: LayerCall): LayerValue | readonly LayerValue[];
+  /** What the result says about masked steps holds; otherwise a mask ends at the layer. */
+  readonly keepsMask?: boolean;
+  /** The layer takes sequences in either order of time and batch. */
+  readonly anyTimeOrder?: boolean;
+  /** Names of arguments by which tensors may be passed, behind those passed by place. */
+  readonly tensorArguments?: readonly string[];
 }

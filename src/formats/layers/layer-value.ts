@@ -13,7 +13,19 @@ export interface LayerValue {
   readonly shape: readonly Size[];
   readonly moved: boolean;
   readonly dataType: DataType;
+  /** The value has the axis of time in front of the batch, as recurrent operators do. */
+  readonly timeFirst?: boolean;
+  /**
+   * A boolean value (batch, time) that tells which steps count; DIFFERING_MASKS where several were
+   * joined. Undefined where all do.
+   */
+  readonly mask?: string | undefined;
+  /** Not even the number of axes is known, because this layer is not computed. */
+  readonly unknownBehind?: string;
 }
+
+/** Stands for a mask that was put together from several. */
+export const DIFFERING_MASKS = "?";
 
 /** The axes of (N, …, C) in the order (N, C, …). */
 export function channelsFirstOrder(rank: number): number[] {

@@ -1,10 +1,21 @@
 import { GraphBuilder, makeValueInfo } from "../../graph/builder.ts";
 import type { Graph, ValueInfo } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
+import { nodeOrigin } from "../../graph/node-origin.ts";
+import type { TensorReference } from "./inbound.ts";
 import { modelInput } from "./input-layer.ts";
-import { type CallContext, type Dialect, LayerCall, type WeightPlace } from "./layer-call.ts";
-import type { LayerValue } from "./layer-value.ts";
+import {
+  type CallContext,
+  type Dialect,
+  Inexpressible,
+  inFileOrder,
+  LayerCall,
+  type WeightPlace,
+} from "./layer-call.ts";
+import type { LayerRule } from "./layer-rule.ts";
+import type { LayerValue, Size } from "./layer-value.ts";
 import type { LayerConfig, ModelConfig } from "./model-config.ts";
+import { builtShape, opaqueResults, type ResultUses, withStatedShape } from "./opaque-layer.ts";
 import { layerRule } from "./table.ts";
 import type { WeightStore } from "./weight-store.ts";
 
@@ -26,6 +37,7 @@ export interface CallRecord {
   readonly call: number;
   readonly places: readonly WeightPlace[];
   readonly inputs: readonly LayerValue[];
+  /** The first of the results, the only one of most layers. */
   readonly result: LayerValue;
 }
 
@@ -57,7 +69,19 @@ export function readLayers(model: ModelConfig, store: WeightStore, dialect: Dial
   const infos = inputs.map(({ info }) => info);
   const outputs = reader.outputs(results);
   const graph = reader.builder.build(model.name, infos, outputs, OPSET);
-  return { graph, records: reader.records };
+  return { graph: withoutLeftovers(graph), records: reader.records };
+}
+
+/** Without what was made for layers before they turned out to have no form. */
+function withoutLeftovers(graph: Graph): Graph {
+  const read = new Set(graph.outputs.map(({ name }) => name));
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    const made = nodeOrigin(node) === undefined && !node.output.some((value) => read.has(value));
+    if (!made) for (const value of node.input) read.add(value);
+    return !made;
+  });
+  const initializers = new Map([...graph.initializers].filter(([name]) => read.has(name)));
+  return { ...graph, nodes: nodes.toReversed(), initializers };
 }
 
 class LayersReader {
@@ -72,7 +96,7 @@ class LayersReader {
 
   /** The values of the model's outputs. Layers may stand in any order, as long as there is no cycle. */
   model(model: ModelConfig, path: readonly string[], inputs: readonly LayerValue[]): LayerValue[] {
-    const values = new Map<string, LayerValue>();
+    const values = new Map<string, readonly LayerValue[]>();
     for (const [index, { layer }] of model.inputs.entries()) {
       const input = inputs[index];
       if (input === undefined || inputs.length !== model.inputs.length) {
@@ -80,11 +104,15 @@ class LayersReader {
           `layer ${path.join("/")}: it is called with ${inputs.length} inputs and has ${model.inputs.length}`,
         );
       }
-      values.set(callKey(layer, 0), input);
+      const own = model.layers.find(({ name }) => name === layer);
+      values.set(callKey(layer, 0), [own === undefined ? input : withStatedShape(input, own)]);
     }
+    const uses = usesIn(model);
     let waiting = model.layers.flatMap((layer) => layer.calls.map((_, call) => ({ layer, call })));
     while (waiting.length > 0) {
-      const left = waiting.filter(({ layer, call }) => !this.#callLayer(layer, call, path, values));
+      const left = waiting.filter(
+        ({ layer, call }) => !this.#callLayer(layer, call, path, values, uses),
+      );
       if (left.length === waiting.length) {
         const names = left.slice(0, 3).map(({ layer }) => layer.name);
         throw new InputError(`layers ${names.join(", ")} read what no layer makes, or each other`);
@@ -92,8 +120,8 @@ class LayersReader {
       waiting = left;
     }
     return model.outputs.map(({ layer, call, output }) => {
-      const value = values.get(callKey(layer, call));
-      if (value === undefined || output !== 0) {
+      const value = values.get(callKey(layer, call))?.[output];
+      if (value === undefined) {
         throw new InputError(
           `the model's output ${layer} [${call}, ${output}] is made by no layer`,
         );
@@ -107,33 +135,40 @@ class LayersReader {
     layer: LayerConfig,
     call: number,
     path: readonly string[],
-    values: Map<string, LayerValue>,
+    values: Map<string, readonly LayerValue[]>,
+    uses: ReadonlyMap<string, ResultUses>,
   ): boolean {
     const key = callKey(layer.name, call);
     if (values.has(key)) return true;
     const inputs: LayerValue[] = [];
-    for (const reference of layer.calls[call] ?? []) {
-      const value = values.get(callKey(reference.layer, reference.call));
-      if (value === undefined) return false;
-      if (reference.output !== 0) {
+    const references = layer.calls[call] ?? [];
+    for (const reference of references) {
+      const results = values.get(callKey(reference.layer, reference.call));
+      if (results === undefined) return false;
+      const value = results[reference.output];
+      if (value === undefined) {
         throw new InputError(
-          `layer ${layer.name}: it reads output ${reference.output} of ${reference.layer}; layers with several outputs are not supported`,
+          `layer ${layer.name}: it reads output ${reference.output} of ${reference.layer}, which has ${results.length}`,
         );
       }
       inputs.push(value);
     }
     // An input that the model does not list feeds nothing that it computes.
     if (inputs.length === 0) return true;
-    values.set(key, this.#result(layer, call, [...path, layer.name], inputs));
+    const used = uses.get(key) ?? { count: 1, shapes: new Map() };
+    const within = [...path, layer.name];
+    values.set(key, this.#results(layer, call, within, references, inputs, used));
     return true;
   }
 
-  #result(
+  #results(
     layer: LayerConfig,
     configCall: number,
     path: readonly string[],
+    references: readonly TensorReference[],
     inputs: readonly LayerValue[],
-  ): LayerValue {
+    uses: ResultUses,
+  ): readonly LayerValue[] {
     if (++this.#calls > MOST_CALLS) {
       throw new InputError(`the model calls its layers more than ${MOST_CALLS} times`);
     }
@@ -141,28 +176,29 @@ class LayersReader {
     const record = this.records.get(name) ?? { layer, path, calls: [] };
     this.records.set(name, record);
     if (layer.model !== undefined) {
-      const [result, ...others] = this.model(layer.model, path, inputs);
-      if (result === undefined || others.length > 0) {
-        throw new InputError(
-          `layer ${name}: a model with several outputs inside another is not supported`,
-        );
-      }
-      record.calls.push({ call: configCall, places: [], inputs, result });
-      return result;
+      const results = this.model(layer.model, path, inputs);
+      record.calls.push({ call: configCall, places: [], inputs, result: results[0] as LayerValue });
+      return results;
     }
+    const number = record.calls.length;
     const rule = layerRule(layer.className);
-    if (rule === undefined) throw unknownLayer(layer, name);
-    const call = new LayerCall(
-      layer,
-      path,
-      record.calls.length,
-      inputs,
-      this.builder,
-      this.#context,
-    );
-    const result = call.finish(rule.build(call));
-    record.calls.push({ call: configCall, places: call.places, inputs, result });
-    return result;
+    const plain = (value: LayerValue) => inFileOrder(this.builder, this.#context, value);
+    const ordered = rule?.anyTimeOrder
+      ? inputs
+      : inputs.map((input) => (input.timeFirst ? plain(input) : input));
+    const call = new LayerCall(layer, path, number, ordered, this.builder, this.#context);
+    let results: readonly LayerValue[];
+    let { places } = call;
+    try {
+      results = call.finish(builtResults(call, rule, references));
+    } catch (error) {
+      if (!(error instanceof Inexpressible)) throw error;
+      const again = new LayerCall(layer, path, number, ordered, this.builder, this.#context);
+      results = again.finish(opaqueResults(again, error.message, uses));
+      places = again.places;
+    }
+    record.calls.push({ call: configCall, places, inputs, result: results[0] as LayerValue });
+    return results;
   }
 
   /** Outputs in the file's order, each under a name of its own. */
@@ -170,42 +206,74 @@ class LayersReader {
     const seen = new Set<string>();
     return results.map((result) => {
       const stem = result.value;
-      let { value } = result;
-      if (result.moved && result.shape.length > 2) {
-        value = this.#context.turned.get(stem) ?? "";
-        if (value === "") value = this.#turnedOutput(result);
-      }
+      let { value } = inFileOrder(this.builder, this.#context, result);
       const source = this.builder.nodes.some(({ output }) => output.includes(value));
       if (!source || seen.has(value))
         value = this.builder.add("Identity", [value], { stem: `${stem}/output` });
       seen.add(value);
+      if (result.unknownBehind !== undefined) return makeValueInfo(value, result.dataType);
       const dims = result.shape.map(
         (size, axis) => size ?? (axis === 0 ? "batch" : `${stem}_${axis}`),
       );
       return makeValueInfo(value, result.dataType, dims);
     });
   }
+}
 
-  #turnedOutput({ value, shape }: LayerValue): string {
-    const perm = [0, ...shape.slice(2).map((_, axis) => axis + 2), 1];
-    const turned = this.builder.add("Transpose", [value], {
-      attributes: { perm: { ints: perm } },
-      stem: `${value}/turned`,
-    });
-    this.#context.turned.set(value, turned);
-    return turned;
+/** The results of a layer of the table, with masks only where it hands them on. */
+function builtResults(
+  call: LayerCall,
+  rule: LayerRule | undefined,
+  references: readonly TensorReference[],
+): readonly LayerValue[] {
+  const { className } = call.layer;
+  if (rule === undefined) call.cannotExpress(unknownClass(className));
+  const unknown = call.inputs.find(({ unknownBehind }) => unknownBehind !== undefined);
+  if (unknown !== undefined) {
+    call.cannotExpress(
+      `the shape of its input is not known, because layer ${unknown.unknownBehind} is not computed`,
+    );
   }
+  for (const { argument, unfollowed } of references) {
+    if (unfollowed !== undefined) call.cannotExpress(`it is called with ${unfollowed}`);
+    if (argument !== undefined && !rule?.tensorArguments?.includes(argument)) {
+      call.cannotExpress(`it is called with a tensor as its ${argument}`);
+    }
+  }
+  const built = (rule as LayerRule).build(call);
+  const results: readonly LayerValue[] = "value" in built ? [built] : built;
+  return rule?.keepsMask ? results : results.map((each) => ({ ...each, mask: undefined }));
+}
+
+function unknownClass(className: string): string {
+  return className === "Lambda" || className === "TFOpLambda"
+    ? `a ${className} holds program code, and code in a file is never run`
+    : `NormLens does not know the class ${className}`;
 }
 
 function callKey(layer: string, call: number): string {
   return `${call}:${layer}`;
 }
 
-function unknownLayer({ className }: LayerConfig, name: string): InputError {
-  if (className === "Lambda" || className === "TFOpLambda") {
-    return new InputError(
-      `layer ${name} is a ${className}, which holds program code; code in a file is never run`,
-    );
+/** What the model's config tells of the results of each call from where they are read. */
+function usesIn(model: ModelConfig): ReadonlyMap<string, ResultUses> {
+  const uses = new Map<string, { count: number; shapes: Map<number, readonly Size[]> }>();
+  const readers = model.layers.flatMap((layer) =>
+    layer.calls.map((references) => ({ layer, references })),
+  );
+  for (const { layer, references } of [
+    ...readers,
+    { layer: undefined, references: model.outputs },
+  ]) {
+    for (const reference of references) {
+      const key = callKey(reference.layer, reference.call);
+      const known = uses.get(key) ?? { count: 0, shapes: new Map() };
+      uses.set(key, known);
+      known.count = Math.max(known.count, reference.output + 1);
+      const alone = references.length === 1 && layer !== undefined;
+      const shape = reference.shape ?? (alone ? builtShape(layer) : undefined);
+      if (shape !== undefined) known.shapes.set(reference.output, shape);
+    }
   }
-  return new InputError(`layer ${name} is of class ${className}, which is not supported`);
+  return uses;
 }
