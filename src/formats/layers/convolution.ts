@@ -52,6 +52,7 @@ function convolution(axes: number): (call: LayerCall) => LayerValue {
     }
     const kernel = call.weight("kernel", [...window.kernel, channels / group, filters], {
       layout: kernelLayout(axes),
+      sizes: { filters: -1 },
     });
     const bias = call.weight("bias", [filters], { flag: "use_bias" });
     const value = call.add("main", "Conv", [image.value, kernel, bias], {
@@ -100,6 +101,7 @@ function separable(axes: number): (call: LayerCall) => LayerValue {
     const ones = window.kernel.map(() => 1);
     const pointwise = call.weight("pointwise_kernel", [...ones, channels * multiplier, filters], {
       layout: kernelLayout(axes),
+      sizes: { filters: -1 },
     });
     const bias = call.weight("bias", [filters], { flag: "use_bias" });
     const inner = call.add("depthwise", "Conv", [image.value, kernel], {
@@ -130,6 +132,7 @@ function transposed(axes: number): (call: LayerCall) => LayerValue {
     const channels = knownSize(call, image.channels, "the number of its input's channels");
     const kernel = call.weight("kernel", [...window.kernel, filters, channels], {
       layout: kernelLayout(axes),
+      sizes: { filters: -2 },
     });
     const bias = call.weight("bias", [filters], { flag: "use_bias" });
     // (n − 1)·s + k − begin − end + extra = the wanted size.

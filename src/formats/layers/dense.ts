@@ -8,7 +8,7 @@ function dense(call: LayerCall): LayerValue {
   const input = call.inFileOrder(call.input);
   const units = call.fields.size("units");
   const features = knownSize(call, input.shape.at(-1), "the size of its input's last axis");
-  const kernel = call.weight("kernel", [features, units]);
+  const kernel = call.weight("kernel", [features, units], { sizes: { units: -1 } });
   const bias = call.weight("bias", [units], { flag: "use_bias" });
   const shape = [...input.shape.slice(0, -1), units];
   let value: string;

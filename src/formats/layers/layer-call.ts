@@ -29,6 +29,8 @@ export interface WeightUse {
   /** Sizes in the file. */
   readonly storedDims: readonly number[];
   readonly layout: WeightLayout;
+  /** Fields of the config that state a size of the weight, and which axis of it, counted from -1 at the end. */
+  readonly sizes: Readonly<Record<string, number>>;
   /** What the node reads for a weight that is not there: nothing, or this number throughout. */
   readonly absent: number | undefined;
   /** The initializer's name; "" for nothing. */
@@ -59,6 +61,8 @@ export interface WeightRequest {
   /** The field that says whether there is one, true by default unless the field says otherwise. */
   readonly flag?: string;
   readonly absent?: number;
+  /** As in WeightUse; none where left out. */
+  readonly sizes?: Readonly<Record<string, number>>;
   /** What some versions call it. */
   readonly alias?: string;
 }
@@ -173,10 +177,12 @@ export class LayerCall {
    * @throws InputError where it is missing or has another shape or type.
    */
   weight(name: string, dims: readonly number[], request: WeightRequest = {}): WeightUse {
-    const { layout = AS_STORED, flag, absent } = request;
+    const { layout = AS_STORED, flag, absent, sizes = {} } = request;
     const wrapped = this.#prefix !== "";
     const weight = `${this.#prefix}${name}`;
-    const rest = { weight, flag, storedDims: dims, layout, absent, wrapped };
+    // The sizes are fields of the layer inside, which its wrapper's config holds deeper.
+    const stated = wrapped ? {} : sizes;
+    const rest = { weight, flag, storedDims: dims, layout, absent, wrapped, sizes: stated };
     const present = flag === undefined || this.fields.boolean(flag, true);
     if (!present) {
       const value = absent === undefined ? "" : this.#filled(name, layout.dims(dims), absent);

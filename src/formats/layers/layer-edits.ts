@@ -1,17 +1,16 @@
 import { constantValue } from "../../graph/constants.ts";
-import { DataType, dataTypeName } from "../../graph/data-type.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import { readFloat64 } from "../../graph/numbers.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { Fields } from "./fields.ts";
 import { findInsertions, type InsertedLayer } from "./find-insertions.ts";
 import type { Json } from "./json.ts";
 import type { WeightPlace, WeightUse } from "./layer-call.ts";
+import { newWeights } from "./new-weights.ts";
 import type { LayerRecord } from "./read-layers.ts";
-import { AS_STORED, fileBytes, sameSizes } from "./weight-layout.ts";
+import { fileBytes, sameSizes } from "./weight-layout.ts";
 
 /** What an edit of the graph amounts to in terms of the layers it came from. */
 export interface LayerEdits {
@@ -22,11 +21,15 @@ export interface LayerEdits {
   /** Layers that are new; those behind one call of a layer in the order in which they read each other. */
   readonly inserted: readonly InsertedLayer[];
   readonly weights: readonly WeightEdit[];
+  /** Whether a layer has other sizes than before. */
+  readonly resized: boolean;
 }
 
 export interface WeightEdit {
   readonly record: LayerRecord;
   readonly use: WeightUse;
+  /** Sizes in the file from now on. */
+  readonly dims: readonly number[];
   /** The new numbers in the file's order; undefined where the weight is gone. */
   readonly bytes: Uint8Array | undefined;
 }
@@ -58,7 +61,8 @@ export function findLayerEdits(
     if (own.length > 0 && missing.length === own.length) {
       removed.add(path);
       for (const use of usesOf(record)) {
-        if (use.stored !== undefined) weights.push({ record, use, bytes: undefined });
+        if (use.stored !== undefined)
+          weights.push({ record, use, dims: use.storedDims, bytes: undefined });
       }
       continue;
     }
@@ -75,56 +79,21 @@ export function findLayerEdits(
       weights.push(edit);
       const { flag, stored } = edit.use;
       const present = edit.bytes !== undefined;
-      if (flag !== undefined && present !== (stored !== undefined)) {
-        fields.set(path, { ...fields.get(path), [flag]: present });
-      }
+      const switched = flag !== undefined && present !== (stored !== undefined);
+      const changed = { ...sizeFields(edit), ...(switched ? { [flag]: present } : {}) };
+      if (Object.keys(changed).length > 0) fields.set(path, { ...fields.get(path), ...changed });
     }
   }
-  return { removed, fields, inserted, weights };
+  const resized = weights.some(
+    ({ use, dims }) => use.stored !== undefined && !sameSizes(dims, use.storedDims),
+  );
+  return { removed, fields, inserted, weights, resized };
 }
 
 /** A node that is there for the sake of one weight, which the layer can go without. */
 function isOptionalPart({ calls }: LayerRecord, part: string): boolean {
   const places = (calls[0]?.places ?? []).filter((place) => place.part === part);
   return part !== "main" && places.length > 0 && places.every(({ use }) => use.flag !== undefined);
-}
-
-/** The weights of a new layer, as those are of one that the file has not stored any of. */
-function newWeights(
-  { anchor, name, className, config, shape, weights }: InsertedLayer,
-  records: ReadonlyMap<string, LayerRecord>,
-): WeightEdit[] {
-  const models = records.get(anchor)?.path.slice(0, -1) ?? [];
-  const fields = new Fields(config, `layer ${name}`);
-  const layer = { className, name, fields, calls: [], model: undefined, raw: undefined };
-  const uses = weights.map(
-    ({ name: weight, tensor }): WeightUse => ({
-      weight,
-      flag: undefined,
-      stored: undefined,
-      storedDims: tensor.dims,
-      layout: AS_STORED,
-      absent: undefined,
-      value: tensor.name,
-      wrapped: false,
-    }),
-  );
-  const places = uses.map((use, position) => ({ part: "main", input: position + 1, use }));
-  const result = { value: name, shape, moved: false, dataType: DataType.FLOAT };
-  const record: LayerRecord = {
-    layer,
-    path: [...models, name],
-    calls: [{ call: 0, places, inputs: [result], result }],
-  };
-  return uses.map((use, position) => {
-    const tensor = weights[position]?.tensor as Tensor;
-    if (tensor.dataType !== DataType.FLOAT) {
-      throw new InputError(
-        `layer ${name}: its ${use.weight} is ${dataTypeName(tensor.dataType)}; layers store float32`,
-      );
-    }
-    return { record, use, bytes: tensor.data.read() };
-  });
 }
 
 function refuseOtherOperator(
@@ -271,18 +240,35 @@ function weightEdit(
   if (tensor === undefined) {
     if (use.flag === undefined)
       throw new InputError(`${layer}: it cannot do without its ${use.weight}`);
-    return use.stored === undefined ? undefined : { record, use, bytes: undefined };
+    return use.stored === undefined
+      ? undefined
+      : { record, use, dims: use.storedDims, bytes: undefined };
   }
   const filled = use.stored === undefined && use.absent !== undefined;
   if (filled && readFloat64(tensor).every((number) => number === use.absent)) return undefined;
-  const dims = use.layout.dims(use.storedDims);
-  if (!sameSizes(tensor.dims, dims)) {
-    throw new InputError(
-      `${layer}: its ${use.weight} has shape [${tensor.dims}] now in place of [${dims}]; layers of this format keep their sizes`,
-    );
-  }
-  const bytes = fileBytes(tensor, use.storedDims, use.layout);
+  const dims = sizesInFile(layer, use, tensor);
+  const bytes = fileBytes(tensor, dims, use.layout);
   const stored = use.stored?.data.read();
-  if (stored !== undefined && Buffer.compare(stored, bytes) === 0) return undefined;
-  return { record, use, bytes };
+  const same = stored !== undefined && Buffer.compare(stored, bytes) === 0;
+  return same && sameSizes(dims, use.storedDims) ? undefined : { record, use, dims, bytes };
+}
+
+/** The same as before, or other ones that the layout can tell: those of a layer that was pruned. */
+function sizesInFile(layer: string, use: WeightUse, tensor: Tensor): readonly number[] {
+  const before = use.layout.dims(use.storedDims);
+  if (sameSizes(tensor.dims, before)) return use.storedDims;
+  const dims = use.layout.storedDims(tensor.dims);
+  if (dims?.length === use.storedDims.length) return dims;
+  throw new InputError(
+    `${layer}: its ${use.weight} has shape [${tensor.dims}] now in place of [${before}], which its config cannot say; write it as .onnx`,
+  );
+}
+
+/** The fields of a layer's config that a weight's new sizes change. */
+function sizeFields({ use, dims }: WeightEdit): Record<string, number> {
+  const changed = Object.entries(use.sizes).flatMap(([field, axis]) => {
+    const size = dims.at(axis);
+    return size === undefined || size === use.storedDims.at(axis) ? [] : [[field, size] as const];
+  });
+  return Object.fromEntries(changed);
 }

@@ -50,7 +50,7 @@ function layerNormalization(call: LayerCall): LayerValue {
   if (first + axes.length !== rank) call.fields.refuse("axis", "the last axes, up to the last one");
   const dims = axes.map((axis) => knownSize(call, input.shape[axis], `the size of axis ${axis}`));
   const gamma = call.weight("gamma", dims, { flag: "scale", absent: 1 });
-  const beta = call.weight("beta", dims, { flag: "center", absent: 0 });
+  const beta = call.weight("beta", dims, { flag: "center" });
   const value = call.add("main", "LayerNormalization", [input.value, gamma, beta], {
     axis: { int: first },
     epsilon: { float: call.fields.number("epsilon", 1e-3) },

@@ -7,7 +7,7 @@ import type { LayerConfig, ModelConfig } from "./model-config.ts";
 /** Fields by which the first layer of a Sequential model states the input. */
 const INPUT_FIELDS = ["batch_input_shape", "batch_shape", "dtype"] as const;
 
-type ConfigEdits = Pick<LayerEdits, "removed" | "fields" | "inserted">;
+type ConfigEdits = Pick<LayerEdits, "removed" | "fields" | "inserted" | "resized">;
 
 /** The model's object with the edits made; objects that do not change are the same ones. */
 export function rewrittenConfig(
@@ -47,6 +47,9 @@ function rewrittenLayer(
   const full = [...path, layer.name];
   let changed = layer.model === undefined ? raw : rewrittenConfig(layer.model, edits, full);
   const fields = edits.fields.get(full.join("/"));
+  const { build_config: _, ...unbuilt } = changed;
+  // It says what the layer read when it was built; without it Keras builds the layer from what it reads.
+  if (edits.resized && layer.model === undefined && "build_config" in raw) changed = unbuilt;
   if (fields !== undefined) changed = { ...changed, config: { ...layer.fields.config, ...fields } };
   const inbound = raw.inbound_nodes;
   const redirected = inbound === undefined ? undefined : redirect(inbound);

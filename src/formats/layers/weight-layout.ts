@@ -9,6 +9,8 @@ import { transposeBytes } from "../../graph/transpose-bytes.ts";
 export interface WeightLayout {
   /** Sizes in the graph of a weight with these sizes in the file. */
   dims(stored: readonly number[]): readonly number[];
+  /** Sizes in the file of a weight with these sizes in the graph; undefined where they do not tell. */
+  storedDims(dims: readonly number[]): readonly number[] | undefined;
   /** The elements in the graph's order, from those in the file's. */
   toGraph(bytes: Uint8Array, stored: readonly number[], elementBytes: number): Uint8Array;
   /** The elements in the file's order, from those in the graph's. */
@@ -17,6 +19,7 @@ export interface WeightLayout {
 
 export const AS_STORED: WeightLayout = {
   dims: (stored) => stored,
+  storedDims: (dims) => dims,
   toGraph: (bytes) => bytes,
   toFile: (bytes) => bytes,
 };
@@ -24,12 +27,16 @@ export const AS_STORED: WeightLayout = {
 /** Axis i in the graph is axis order[i] of the file; neighbouring axes may then be joined. */
 export function permuted(
   order: readonly number[],
-  join: (dims: readonly number[]) => readonly number[] = (dims) => dims,
+  join?: (dims: readonly number[]) => readonly number[],
 ): WeightLayout {
   const moved = (stored: readonly number[]) => order.map((axis) => stored[axis] ?? 1);
   const inverse = order.map((_, axis) => order.indexOf(axis));
   return {
-    dims: (stored) => join(moved(stored)),
+    dims: (stored) => join?.(moved(stored)) ?? moved(stored),
+    storedDims: (dims) =>
+      join === undefined && dims.length === order.length
+        ? inverse.map((axis) => dims[axis] ?? 1)
+        : undefined,
     toGraph: (bytes, stored, size) => transposeBytes(bytes, stored, order, size),
     toFile: (bytes, stored, size) => transposeBytes(bytes, moved(stored), inverse, size),
   };
@@ -37,7 +44,7 @@ export function permuted(
 
 /** The same elements under other sizes. */
 export function reshaped(dims: (stored: readonly number[]) => readonly number[]): WeightLayout {
-  return { ...AS_STORED, dims };
+  return { ...AS_STORED, dims, storedDims: () => undefined };
 }
 
 /** A weight of the file as the graph's initializer; the elements are moved when they are read. */

@@ -19,7 +19,9 @@ export function rewrittenGroups(
     if (edit.use.stored !== undefined) changed.set(edit.use.stored.name, edit);
   }
   const added = edits.weights.filter(({ use }) => use.stored === undefined);
-  const resized = edits.weights.some(({ use, bytes }) => !use.stored || !bytes);
+  const resized = edits.weights.some(
+    ({ use, bytes, dims }) => !use.stored || !bytes || `${dims}` !== `${use.storedDims}`,
+  );
   return groups.map((loaded, position) => {
     const pieces: Piece[] = [];
     let start = 0;
@@ -30,7 +32,7 @@ export function rewrittenGroups(
       if (resized && entry.raw.group === "optimizer") continue;
       const edit = changed.get(entry.name);
       if (edit === undefined) pieces.push({ raw: entry.raw, bytes });
-      else if (edit.bytes !== undefined) pieces.push(replaced(entry, edit.bytes));
+      else if (edit.bytes !== undefined) pieces.push(replaced(entry, edit.bytes, edit.dims));
       for (const other of added) {
         if (nameBefore(other) === entry.name) pieces.push(newPiece(other, entry.name));
       }
@@ -63,9 +65,14 @@ export function withNumbers(
 }
 
 /** A quantized weight would lose its new numbers' precision, so it is stored as it is. */
-function replaced({ raw }: WeightEntry, bytes: Uint8Array): Piece {
+function replaced(
+  { raw, shape: before }: WeightEntry,
+  bytes: Uint8Array,
+  shape: readonly number[] = before,
+): Piece {
   const { quantization: _, ...plain } = raw;
-  return { raw: raw.quantization === undefined ? raw : plain, bytes };
+  const own = raw.quantization === undefined ? raw : plain;
+  return { raw: `${shape}` === `${before}` ? own : { ...own, shape }, bytes };
 }
 
 /** The stored weight of the same layer that a new one follows. */
@@ -77,11 +84,11 @@ function nameBefore({ record, use }: WeightEdit): string | undefined {
 }
 
 /** Named as its sibling: "conv1/kernel" makes "conv1/bias". */
-function newPiece({ record, use, bytes }: WeightEdit, sibling: string | undefined): Piece {
+function newPiece({ record, use, dims, bytes }: WeightEdit, sibling: string | undefined): Piece {
   const parts = (sibling ?? `${record.path.at(-1)}/`).split("/").slice(0, -1);
   const raw = {
     name: [...parts, use.weight].join("/"),
-    shape: [...use.storedDims],
+    shape: [...dims],
     dtype: "float32",
   };
   return { raw, bytes: bytes as Uint8Array };

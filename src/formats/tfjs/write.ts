@@ -6,6 +6,7 @@ import { isList, isObject, type Json, type JsonObject, parseJson } from "../laye
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
 import { graphDifference } from "../layers/same-graph.ts";
+import { withStoredWeights } from "../layers/stored-weights.ts";
 import { type NewFile, newFile } from "../onnx/new-file.ts";
 import { asInputError, type SaveOptions } from "../onnx/write.ts";
 import { parseManifest } from "./manifest.ts";
@@ -27,7 +28,8 @@ export interface EncodedModel {
  *
  * @throws InputError saying what the format has no place for.
  */
-export function encodeTfjs(graph: Graph): EncodedModel {
+export function encodeTfjs(edited: Graph): EncodedModel {
+  const graph = withStoredWeights(edited);
   const source = tfjsSource(graph);
   if (source === undefined) {
     throw new InputError(
