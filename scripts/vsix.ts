@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createVSIX } from "@vscode/vsce";
 import { root } from "../test/vscode/harness/paths.ts";
+import { stage } from "./stage.ts";
 
 /**
  * The native binaries of each platform that has some.
@@ -35,36 +36,35 @@ export async function createVsix(target: Target, folder: string): Promise<Packag
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   const platform = target === "universal" ? "" : `-${target}`;
   const path = join(folder, `${manifest.name}${platform}-${manifest.version}.vsix`);
-  await withIgnoreFile(target, (ignoreFile) =>
-    createVSIX({
-      cwd: root,
-      ignoreFile,
+  const ignored = await ignoreLines(target);
+  const staged = await mkdtemp(join(tmpdir(), "normlens-package-"));
+  try {
+    await stage(
+      staged,
+      ignored.filter((line) => line.startsWith("!")).map((line) => line.slice(1)),
+    );
+    await writeFile(join(staged, ".vscodeignore"), ignored.join("\n"));
+    await createVSIX({
+      cwd: staged,
       packagePath: path,
       allowMissingRepository: true,
       rewriteRelativeLinks: false,
       ...(target === "universal" ? {} : { target }),
-    }),
-  );
+    });
+  } finally {
+    await rm(staged, { recursive: true });
+  }
   return { path, bytes: (await stat(path)).size };
 }
 
-/** `.vscodeignore` and the target's own lines, as a file, because a file is what vsce reads. */
-async function withIgnoreFile(
-  target: Target,
-  use: (ignoreFile: string) => Promise<void>,
-): Promise<void> {
-  const lines = [await readFile(join(root, ".vscodeignore"), "utf8")];
-  if (target !== "universal") {
-    const runtime = "!node_modules/onnxruntime-node";
-    lines.push(`${runtime}/package.json`, `${runtime}/dist/*.js`);
-    lines.push(`${runtime}/bin/napi-v6/${nativeFiles[target]}`);
-  }
-  const folder = await mkdtemp(join(tmpdir(), "normlens-package-"));
-  try {
-    const ignoreFile = join(folder, "vscodeignore");
-    await writeFile(ignoreFile, lines.join("\n"));
-    await use(ignoreFile);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+/** `.vscodeignore` and the target's own lines. */
+async function ignoreLines(target: Target): Promise<string[]> {
+  const lines = (await readFile(join(root, ".vscodeignore"), "utf8")).split("\n");
+  if (target === "universal") return lines;
+  const runtime = "!node_modules/onnxruntime-node";
+  return [
+    ...lines,
+    ...[`${runtime}/package.json`, `${runtime}/dist/*.js`],
+    `${runtime}/bin/napi-v6/${nativeFiles[target]}`,
+  ];
 }
