@@ -58,6 +58,8 @@ const bundles = [
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
     external: runtimes,
+    // Its CommonJS form chooses its parts while it runs, which no bundler can follow.
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     banner: { js: commonJsShim },
   },
   {

@@ -10,6 +10,7 @@ import { VERSION } from "./protocol/version.ts";
  */
 const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
   ["inspect", async () => (await import("./cli/inspect.ts")).addInspect],
+  ["lint", async () => (await import("./cli/lint.ts")).addLint],
   ["analyze", async () => (await import("./cli/analyze.ts")).addAnalyze],
   ["apply", async () => (await import("./cli/apply.ts")).addApply],
   ["fold", async () => (await import("./cli/fold.ts")).addFold],

@@ -9,8 +9,10 @@ import { trackContextKeys } from "./host/context-keys.ts";
 import { EngineClient } from "./host/engine/engine-client.ts";
 import type { EngineLaunch } from "./host/engine/engine-process.ts";
 import { EngineStatus } from "./host/engine/engine-status.ts";
-import { MODEL_EDITOR, ModelDocuments } from "./host/model/model-documents.ts";
+import { recoverDocuments } from "./host/model/engine-recovery.ts";
+import { LAYERS_EDITOR, MODEL_EDITOR, ModelDocuments } from "./host/model/model-documents.ts";
 import { ModelEditorProvider } from "./host/model/model-editor-provider.ts";
+import { registerModelJson } from "./host/model-json/register.ts";
 import { ReportDocuments } from "./host/report-documents.ts";
 import { engineArguments } from "./host/settings.ts";
 import { DataChoice } from "./host/techniques/data-choice.ts";
@@ -61,13 +63,20 @@ export function activate(context: vscode.ExtensionContext): void {
     reports,
     texts,
     training,
-    vscode.window.registerCustomEditorProvider(
-      MODEL_EDITOR,
-      new ModelEditorProvider(context, engine, documents, runner),
-      { supportsMultipleEditorsPerDocument: true },
+    ...[MODEL_EDITOR, LAYERS_EDITOR].map((editor) =>
+      vscode.window.registerCustomEditorProvider(
+        editor,
+        new ModelEditorProvider(context, engine, documents, runner),
+        { supportsMultipleEditorsPerDocument: true },
+      ),
     ),
+    recoverDocuments(engine, documents),
     vscode.window.registerWebviewPanelSerializer(TRAINING_PANEL, training),
     registerTextViews(texts, context.extensionUri),
+    registerModelJson(
+      { engine, runner, storage: context.storageUri ?? context.globalStorageUri },
+      context.extensionUri,
+    ),
     trackContextKeys(documents),
     registerOpenCommands(parts),
     registerTechniqueCommands(parts),

@@ -1,4 +1,6 @@
-import { readModel } from "../formats/registry.ts";
+import { access } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { otherFiles, readModel } from "../formats/registry.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { DocumentRequest, Edit } from "../protocol/engine.ts";
 import type { RequestContext } from "./context.ts";
@@ -59,13 +61,22 @@ export class Documents {
       this.#cached.set(request.path, Promise.resolve(moved));
       return moved;
     }
-    const reading = readModel(source, request.path).then(
-      (original): CachedDocument => ({ source, original, stages: [] }),
-    );
+    const reading = homeOf(source, request.path)
+      .then((home) => readModel(source, home))
+      .then((original): CachedDocument => ({ source, original, stages: [] }));
     this.#cached.set(request.path, reading);
     reading.catch(() => this.#cached.delete(request.path));
     return reading;
   }
+}
+
+/** Where a model's other files are: a copy may have brought its own along. */
+async function homeOf(source: string, path: string): Promise<string> {
+  if (source === path) return path;
+  const files = await otherFiles(source);
+  const isThere = (file: string) => access(join(dirname(source), file)).then(() => true);
+  const there = await Promise.all(files.map((file) => isThere(file).catch(() => false)));
+  return files.length > 0 && there.every(Boolean) ? source : path;
 }
 
 function editKey(edit: Edit): string {

@@ -1,4 +1,4 @@
-import { readModel, saveModel } from "../formats/registry.ts";
+import { otherFiles, readModel, saveModel } from "../formats/registry.ts";
 import type {
   EngineMethod,
   EngineParams,
@@ -17,6 +17,7 @@ import { compareModels } from "./certificate/compare-models.ts";
 import { type RequestContext, savingIn } from "./context.ts";
 import { documentView } from "./document-view.ts";
 import { Documents } from "./documents.ts";
+import { modelTextMethods } from "./model-text/methods.ts";
 import { nodeDetail } from "./node-detail.ts";
 import { PauseSwitch } from "./pause-switch.ts";
 import { preparedModel } from "./prepared-model.ts";
@@ -67,6 +68,8 @@ export function engineMethods(): Methods {
       const { graph } = await documents.get(params, context);
       return { bytes: await saveModel(graph, params.target, savingIn(context)) };
     },
+    otherFiles: async ({ path }) => ({ files: await otherFiles(path) }),
+    ...modelTextMethods(),
     close: async (params) => {
       documents.forget(params.path);
       return null;

@@ -16,6 +16,8 @@ interface Format {
   /** The same with most of the file read later; left out where a file is always read whole. */
   readAsNeeded?(path: string): Promise<Graph>;
   save(graph: Graph, target: string, options: SaveOptions): Promise<number>;
+  /** The other files that a model consists of, relative to its folder; left out where there are none. */
+  otherFiles?(path: string): Promise<readonly string[]>;
   /** Refuses a graph that the format has no place for; left out where it has one for every graph. */
   check?(graph: Graph): Promise<void>;
 }
@@ -44,6 +46,7 @@ const tfjs: Format = {
   },
   save: async (graph, target, options) =>
     (await import("./tfjs/write.ts")).saveTfjs(graph, target, options),
+  otherFiles: async (path) => (await import("./tfjs/shard-paths.ts")).shardPaths(path),
   check: async (graph) => {
     (await import("./tfjs/write.ts")).encodeTfjs(graph);
   },
@@ -72,6 +75,14 @@ export async function readModel(path: string, home: string = path): Promise<Grap
 export async function readModelAsNeeded(path: string): Promise<Graph> {
   const format = await formatOf(path);
   return format.readAsNeeded?.(path) ?? format.read(path, path);
+}
+
+/**
+ * The files of a model besides the one that is opened, which saving over it may replace, relative to
+ * its folder. External data of ONNX is not among them: it can take gigabytes, and is never overwritten.
+ */
+export async function otherFiles(path: string): Promise<readonly string[]> {
+  return (await (await formatOf(path)).otherFiles?.(path)) ?? [];
 }
 
 async function formatOf(path: string): Promise<Format> {

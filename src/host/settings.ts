@@ -17,6 +17,11 @@ export function trainingThreads(resource: vscode.Uri): number {
   return configuration(resource).get<number>("training.threads", 0);
 }
 
+/** Whether a model.json that is open as text offers the model's page above its first line. */
+export function showsCodeLens(resource: vscode.Uri): boolean {
+  return configuration(resource).get<boolean>("modelJson.codeLens", true);
+}
+
 /** Arguments for Node of the engine process. */
 export function engineArguments(): readonly string[] {
   const megabytes = vscode.workspace.getConfiguration(section).get<number>("engine.memoryLimit", 0);

@@ -1,4 +1,11 @@
 import type {
+  LayerDetail,
+  ModelTextRequest,
+  ModelTextView,
+  RewriteTextRequest,
+  RewrittenText,
+} from "./model-text.ts";
+import type {
   AnalysisReport,
   Certificate,
   Finding,
@@ -37,6 +44,18 @@ export interface EngineMethods {
   text(params: DocumentRequest): TextView;
   /** Writes the document to target (atomically); source and target may be the same. */
   save(params: DocumentRequest & { readonly target: string }): { readonly bytes: number };
+  /** The files of a model besides the one that is opened, relative to its folder. */
+  otherFiles(params: { readonly path: string }): { readonly files: readonly string[] };
+  /** Outline and findings of a model.json as it is being edited; null for any other JSON. */
+  modelText(params: ModelTextRequest): ModelTextView | null;
+  /** What is known of one layer of it. */
+  layerDetail(params: ModelTextRequest & { readonly layer: string }): LayerDetail;
+  /** What the passes could do at one layer of it, with their default options. */
+  layerSites(params: ModelTextRequest & { readonly layer: string }): {
+    readonly sites: readonly TechniqueSite[];
+  };
+  /** What a pass makes of it, as changes of the text and new files of weights; nothing is changed. */
+  rewriteText(params: RewriteTextRequest): RewrittenText;
   /** Forgets a document, so that the next open reads the file again. */
   close(params: { readonly path: string }): null;
   verify(params: { readonly a: string; readonly b: string; readonly data?: string }): Certificate;
@@ -172,7 +191,7 @@ export interface DocumentRequest {
   /**
    * Where the unedited bytes are, when they are no longer at path: saving over the file keeps a
    * copy of the original, so that undo past the save, and replay after a crash, still start from it.
-   * External data is looked for beside path in either case.
+   * Its other files are the ones beside the copy, where all of them are, and else those beside path.
    */
   readonly source?: string;
   /** Every edit since the unedited bytes, in order. */

@@ -27,6 +27,12 @@ export interface LayerConfig {
 }
 
 const MODEL_CLASSES: ReadonlySet<string> = new Set(["Sequential", "Functional", "Model"]);
+
+/** Whether a layer of this class is a model of layers itself. */
+export function isModelClass(className: string): boolean {
+  return MODEL_CLASSES.has(className);
+}
+
 const DEEPEST_MODEL = 32;
 const MOST_LAYERS = 20_000;
 

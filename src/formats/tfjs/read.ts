@@ -6,11 +6,9 @@ import { parseModelConfig } from "../layers/model-config.ts";
 import { readLayers } from "../layers/read-layers.ts";
 import { NamedWeights } from "../layers/weight-store.ts";
 import { parseManifest } from "./manifest.ts";
+import { LARGEST_DOCUMENT_BYTES } from "./shard-paths.ts";
 import { groupTensors, type LoadedGroup, loadGroup } from "./shards.ts";
 import type { TfjsSource } from "./source.ts";
-
-/** A topology of thousands of layers takes a few megabytes. */
-const LARGEST_DOCUMENT_BYTES = 256 * 2 ** 20;
 
 /** A layers model before its layers are looked at. */
 export interface TfjsContainer {

@@ -2,15 +2,15 @@ import { mkdir, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
-import { isList, isObject, type Json, type JsonObject, parseJson } from "../layers/json.ts";
+import { isList, isObject, type JsonObject } from "../layers/json.ts";
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
 import { graphDifference } from "../layers/same-graph.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
 import { type NewFile, newFile } from "../onnx/new-file.ts";
 import { asInputError, type SaveOptions } from "../onnx/write.ts";
-import { parseManifest } from "./manifest.ts";
 import { type TfjsContainer, tfjsGraph } from "./read.ts";
+import { shardPaths } from "./shard-paths.ts";
 import type { LoadedGroup } from "./shards.ts";
 import { type TfjsSource, tfjsSource } from "./source.ts";
 import { rewrittenGroups, rewrittenManifest, withNumbers } from "./weight-files.ts";
@@ -148,7 +148,7 @@ export async function saveEncoded(
   }
 }
 
-interface PlacedShard {
+export interface PlacedShard {
   readonly path: string;
   readonly bytes: Uint8Array;
   /** The very same bytes lie there already. */
@@ -156,10 +156,10 @@ interface PlacedShard {
 }
 
 /** The names under which the files of weights go into a folder, and model.json with those names. */
-async function placeShards(
+export async function placeShards(
   { document, text, groups }: EncodedModel,
   folder: string,
-): Promise<{ shards: PlacedShard[]; text: Uint8Array }> {
+): Promise<{ shards: PlacedShard[]; text: Uint8Array; document: JsonObject }> {
   const shards: PlacedShard[] = [];
   const names = new Map<string, string>();
   for (const { path, bytes } of groups.flatMap((group) => group.shards)) {
@@ -170,12 +170,13 @@ async function placeShards(
     names.set(path, free.path);
     shards.push({ ...free, bytes });
   }
-  if ([...names].every(([before, after]) => before === after)) return { shards, text };
+  if ([...names].every(([before, after]) => before === after)) return { shards, text, document };
   const manifest = (document.weightsManifest as readonly JsonObject[]).map((group) => ({
     ...group,
     paths: (group.paths as readonly string[]).map((path) => names.get(path) ?? path),
   }));
-  return { shards, text: written({ ...document, weightsManifest: manifest }, text) };
+  const renamed = { ...document, weightsManifest: manifest };
+  return { shards, text: written(renamed, text), document: renamed };
 }
 
 async function makeFolder(folder: string, below: string): Promise<void> {
@@ -208,15 +209,11 @@ async function refuseWayOut(folder: string, path: string): Promise<void> {
 /** Files that the model at the target uses now and nobody will when it is overwritten. */
 async function weightFilesOf(file: string): Promise<readonly string[]> {
   try {
-    const text = await readFile(file);
-    const document: Json = parseJson(new TextDecoder().decode(text), "the model's JSON");
-    const manifest = isObject(document) ? document.weightsManifest : undefined;
-    const folder = dirname(file);
-    const paths = parseManifest(manifest).flatMap((group) => group.paths);
-    for (const path of paths) await refuseWayOut(folder, path);
+    const paths = await shardPaths(file);
+    for (const path of paths) await refuseWayOut(dirname(file), path);
     return paths;
   } catch {
-    // Something else lies there, or nothing: none of its files are ours to delete.
+    // It leads elsewhere: none of its files are ours to delete.
     return [];
   }
 }

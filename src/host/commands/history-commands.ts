@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { MODEL_EDITOR, modelTab } from "../model/model-documents.ts";
+import { editorOf, modelTab } from "../model/model-documents.ts";
 import { TEXT_SCHEME } from "../text/text-uri.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
@@ -19,7 +19,7 @@ export function registerHistoryCommands({ documents }: HostParts): vscode.Dispos
       return;
     }
     const text = vscode.window.activeTextEditor;
-    await vscode.commands.executeCommand("vscode.openWith", model, MODEL_EDITOR, {
+    await vscode.commands.executeCommand("vscode.openWith", model, editorOf(model), {
       viewColumn: tab.group.viewColumn,
     });
     await vscode.commands.executeCommand(command);

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { helpUri } from "../help.ts";
-import { MODEL_EDITOR } from "../model/model-documents.ts";
+import { editorOf } from "../model/model-documents.ts";
 import { textUriOf } from "../text/text-uri.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
@@ -8,6 +8,10 @@ export function registerOpenCommands({ context, documents, texts }: HostParts): 
   return registerCommands({
     "normlens.openModel": async (value) => {
       const model = value instanceof vscode.Uri ? value : await chooseModel();
+      if (model !== undefined) await openPage(model);
+    },
+    "normlens.openWith": async (value) => {
+      const model = value instanceof vscode.Uri ? value : activeFile();
       if (model !== undefined) await openPage(model);
     },
     "normlens.openModelPage": async (value) => {
@@ -34,14 +38,21 @@ export function registerOpenCommands({ context, documents, texts }: HostParts): 
   });
 }
 
+/** The file of the active tab, whatever shows it. */
+function activeFile(): vscode.Uri | undefined {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  const hasFile = input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom;
+  return hasFile ? input.uri : vscode.window.activeTextEditor?.document.uri;
+}
+
 async function openPage(model: vscode.Uri): Promise<void> {
-  await vscode.commands.executeCommand("vscode.openWith", model, MODEL_EDITOR);
+  await vscode.commands.executeCommand("vscode.openWith", model, editorOf(model));
 }
 
 async function chooseModel(): Promise<vscode.Uri | undefined> {
   const chosen = await vscode.window.showOpenDialog({
     title: vscode.l10n.t("Open Model"),
-    filters: { [vscode.l10n.t("ONNX models")]: ["onnx"] },
+    filters: { [vscode.l10n.t("Models")]: ["onnx", "json", "keras", "h5", "hdf5"] },
   });
   return chosen?.[0];
 }

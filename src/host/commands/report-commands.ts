@@ -9,6 +9,7 @@ import { closeDialog } from "../techniques/dialog.ts";
 import { type HostParts, modelOf, registerCommands } from "./parts.ts";
 
 const listedModels = 200;
+const modelFiles = "**/{*.onnx,model.json,*.keras,*.h5,*.hdf5}";
 
 export function registerReportCommands(parts: HostParts): vscode.Disposable {
   return registerCommands({
@@ -62,7 +63,7 @@ async function withCurrentFile<Result>(
 }
 
 async function chooseOther(model: vscode.Uri): Promise<vscode.Uri | undefined> {
-  const files = await vscode.workspace.findFiles("**/*.onnx", "**/node_modules/**", listedModels);
+  const files = await vscode.workspace.findFiles(modelFiles, "**/node_modules/**", listedModels);
   const browse = { label: vscode.l10n.t("$(folder-opened) Browse…"), uri: undefined };
   const items = files
     .filter((uri) => uri.toString() !== model.toString())
@@ -76,7 +77,7 @@ async function chooseOther(model: vscode.Uri): Promise<vscode.Uri | undefined> {
     placeHolder: vscode.l10n.t("Choose the model to compare with"),
   });
   if (choice === undefined || choice.uri !== undefined) return choice?.uri;
-  const filters = { [vscode.l10n.t("ONNX models")]: ["onnx"] };
+  const filters = { [vscode.l10n.t("Models")]: ["onnx", "json", "keras", "h5", "hdf5"] };
   return (await vscode.window.showOpenDialog({ filters }))?.[0];
 }
 

@@ -1,5 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import * as vscode from "vscode";
 import type { DocumentRequest, DocumentView, Edit, NodeDetail } from "../../protocol/engine.ts";
 import type { PassSelection, ToModelPage } from "../../protocol/model-page.ts";
@@ -17,7 +17,7 @@ import {
 } from "./document-backup.ts";
 import { EditJournal } from "./edit-journal.ts";
 import { sameEdits } from "./edits.ts";
-import { fingerprintOf, OriginalFile } from "./original-file.ts";
+import { beside, fingerprintOf, OriginalFile } from "./original-file.ts";
 
 /** What a page and the text view follow. */
 export type DocumentState =
@@ -55,6 +55,7 @@ export class ModelDocument implements vscode.CustomDocument {
   #saved: readonly Edit[] = [];
   #state: DocumentState = { kind: "loading" };
   #file: Fingerprint = { size: 0, modified: 0 };
+  #files: ReadonlySet<string> = new Set();
   /** Edits of an earlier generation belong to a file that no longer exists. */
   #generation = 0;
   #refreshes = 0;
@@ -65,7 +66,7 @@ export class ModelDocument implements vscode.CustomDocument {
     this.uri = uri;
     this.#engine = engine;
     this.#storage = storage;
-    this.#original = new OriginalFile(uri, storage);
+    this.#original = new OriginalFile(uri, storage, (model) => this.#otherFiles(model));
     this.#journal = new EditJournal(storage.fsPath, uri.toString());
   }
 
@@ -77,7 +78,7 @@ export class ModelDocument implements vscode.CustomDocument {
     backupId?: string,
   ): Promise<ModelDocument> {
     const document = new ModelDocument(uri, engine, storage);
-    if (document.#original.isLocal) document.#file = await fingerprintOf(uri);
+    if (document.#original.isLocal) document.#file = await document.#fingerprint();
     await document.#original.rebase();
     await document.#restore(backupId);
     void document.refresh();
@@ -182,7 +183,7 @@ export class ModelDocument implements vscode.CustomDocument {
     await this.saveAs(this.uri, token);
     this.#saved = this.#edits;
     this.#original.switchToCopy();
-    this.#file = await fingerprintOf(this.uri);
+    this.#file = await this.#fingerprint();
     await this.refresh();
   }
 
@@ -192,21 +193,25 @@ export class ModelDocument implements vscode.CustomDocument {
       await this.#engine.request("save", request, tokenOption(token));
       return;
     }
-    const temporary = join(this.#storage.fsPath, "outgoing", `${Date.now()}.onnx`);
-    await mkdir(dirname(temporary), { recursive: true });
+    const folder = join(this.#storage.fsPath, "outgoing", String(Date.now()));
+    const temporary = vscode.Uri.file(join(folder, basename(target.path)));
+    await mkdir(folder, { recursive: true });
     try {
-      const request = { ...this.request(), target: temporary };
+      const request = { ...this.request(), target: temporary.fsPath };
       await this.#engine.request("save", request, tokenOption(token));
-      const bytes = await vscode.workspace.fs.readFile(vscode.Uri.file(temporary));
-      await vscode.workspace.fs.writeFile(target, bytes);
+      // The weights first: the file that names them is the last to change.
+      for (const file of await this.#otherFiles(temporary.fsPath)) {
+        await sendFile(beside(temporary, file), beside(target, file));
+      }
+      await sendFile(temporary, target);
     } finally {
-      await rm(temporary, { force: true });
+      await rm(folder, { recursive: true, force: true });
     }
   }
 
   /** Back to the file as it is on the disk now. */
   async revert(): Promise<void> {
-    if (sameFile(await fingerprintOf(this.uri), this.#file)) this.#edits = this.#saved;
+    if (sameFile(await this.#fingerprint(), this.#file)) this.#edits = this.#saved;
     else await this.#startAgain();
     await this.refresh();
     this.show({ type: "outdated" });
@@ -214,13 +219,24 @@ export class ModelDocument implements vscode.CustomDocument {
 
   /** True when another program wrote the file since it was read or saved here. */
   async changedOutside(): Promise<boolean> {
-    return !sameFile(await fingerprintOf(this.uri), this.#file);
+    return !sameFile(await this.#fingerprint(), this.#file);
   }
 
   /** Goes on from the copy; the next save replaces what the other program wrote. */
   async keepMine(): Promise<void> {
     this.#original.switchToCopy();
-    this.#file = await fingerprintOf(this.uri);
+    this.#file = await this.#fingerprint();
+  }
+
+  /** Whether some of its files lie in folders below its own. */
+  get hasFilesBelow(): boolean {
+    const folder = vscode.Uri.joinPath(this.uri, "..").toString();
+    return [...this.#files].some((file) => file.slice(folder.length + 1).includes("/"));
+  }
+
+  /** Whether a file is one that the model consists of. */
+  consistsOf(file: vscode.Uri): boolean {
+    return this.#files.has(file.toString());
   }
 
   async backup(destination: vscode.Uri): Promise<vscode.CustomDocumentBackup> {
@@ -278,7 +294,30 @@ export class ModelDocument implements vscode.CustomDocument {
     this.#saved = [];
     await this.#forget();
     await this.#original.rebase();
-    this.#file = await fingerprintOf(this.uri);
+    this.#file = await this.#fingerprint();
+  }
+
+  /**
+   * Of all the files of the model. One that is named and missing changes the sums as much as one
+   * that was written; the engine then says which it is.
+   */
+  async #fingerprint(): Promise<Fingerprint> {
+    let { size, modified } = await fingerprintOf(this.uri);
+    const others = this.#original.isLocal ? await this.#otherFiles(this.uri.fsPath) : [];
+    const files = others.map((file) => beside(this.uri, file));
+    for (const file of files) {
+      const other = await fingerprintOf(file).catch(() => ({ size: 0, modified: 0 }));
+      size += other.size;
+      modified += other.modified;
+    }
+    this.#files = new Set([this.uri, ...files].map((file) => file.toString()));
+    return { size, modified };
+  }
+
+  /** Only model.json and its like name other files; nobody waits for the engine before an ONNX file. */
+  async #otherFiles(path: string): Promise<readonly string[]> {
+    if (!/\.json$/i.test(path)) return [];
+    return (await this.#engine.request("otherFiles", { path })).files;
   }
 
   /** Best effort: an engine that is not running has nothing to forget. */
@@ -301,6 +340,10 @@ export class ModelDocument implements vscode.CustomDocument {
     this.#state = state;
     this.#changed.fire(state);
   }
+}
+
+async function sendFile(from: vscode.Uri, to: vscode.Uri): Promise<void> {
+  await vscode.workspace.fs.writeFile(to, await vscode.workspace.fs.readFile(from));
 }
 
 function tokenOption(token: vscode.CancellationToken | undefined) {

@@ -2,7 +2,12 @@ import * as vscode from "vscode";
 import { modelUriOf, TEXT_SCHEME } from "../text/text-uri.ts";
 import type { ModelDocument } from "./model-document.ts";
 
+/** The editor of .onnx files, which VS Code opens them with. */
 export const MODEL_EDITOR = "normlens.modelEditor";
+/** The same editor for files that have another one already: model.json, .keras, .h5. */
+export const LAYERS_EDITOR = "normlens.layersEditor";
+
+const editors: ReadonlySet<string> = new Set([MODEL_EDITOR, LAYERS_EDITOR]);
 
 /** Reading a big model from a slow disk may take a while; a page that never comes must end too. */
 const openLimit = 30_000;
@@ -57,7 +62,7 @@ export class ModelDocuments {
     );
     const tab = modelTab(uri);
     const besideText = vscode.window.activeTextEditor?.document.uri.scheme === TEXT_SCHEME;
-    await vscode.commands.executeCommand("vscode.openWith", uri, MODEL_EDITOR, {
+    await vscode.commands.executeCommand("vscode.openWith", uri, editorOf(uri), {
       viewColumn:
         tab?.group.viewColumn ?? (besideText ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active),
       preserveFocus: true,
@@ -67,6 +72,13 @@ export class ModelDocuments {
   }
 }
 
+/** The editor that a model is in, or else would be opened with. */
+export function editorOf(uri: vscode.Uri): string {
+  const input = modelTab(uri)?.input;
+  if (input instanceof vscode.TabInputCustom) return input.viewType;
+  return /\.onnx$/i.test(uri.path) ? MODEL_EDITOR : LAYERS_EDITOR;
+}
+
 /** The tab that shows a model in the model editor; it may not have been looked at yet. */
 export function modelTab(uri: vscode.Uri): vscode.Tab | undefined {
   return vscode.window.tabGroups.all
@@ -74,7 +86,7 @@ export function modelTab(uri: vscode.Uri): vscode.Tab | undefined {
     .find(
       ({ input }) =>
         input instanceof vscode.TabInputCustom &&
-        input.viewType === MODEL_EDITOR &&
+        editors.has(input.viewType) &&
         input.uri.toString() === uri.toString(),
     );
 }
@@ -82,7 +94,7 @@ export function modelTab(uri: vscode.Uri): vscode.Tab | undefined {
 /** The model that the active tab is about: its page or its text view. */
 export function activeModel(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-  if (input instanceof vscode.TabInputCustom && input.viewType === MODEL_EDITOR) return input.uri;
+  if (input instanceof vscode.TabInputCustom && editors.has(input.viewType)) return input.uri;
   if (input instanceof vscode.TabInputText && input.uri.scheme === TEXT_SCHEME) {
     return modelUriOf(input.uri);
   }

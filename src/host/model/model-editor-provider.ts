@@ -5,14 +5,14 @@ import { type PageName, pageHtml, pageOptions } from "../page-html.ts";
 import type { TechniqueRunner } from "../techniques/technique-runner.ts";
 import { assertTrust } from "../trust.ts";
 import { ModelDocument } from "./model-document.ts";
-import { MODEL_EDITOR, type ModelDocuments } from "./model-documents.ts";
+import { editorOf, type ModelDocuments } from "./model-documents.ts";
 import { showDocument } from "./model-page.ts";
 import { ModelWatcher } from "./model-watcher.ts";
 import { removeOldCopies } from "./original-file.ts";
 
 const page: PageName = { bundle: "model", element: "normlens-model-page", title: "NormLens" };
 
-/** The custom editor for .onnx files. */
+/** The custom editor for model files, whatever their format; one for each of VS Code's two ids. */
 export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDocument> {
   readonly #context: vscode.ExtensionContext;
   readonly #engine: EngineClient;
@@ -21,7 +21,6 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
   readonly #edited = new vscode.EventEmitter<vscode.CustomDocumentEditEvent<ModelDocument>>();
   readonly onDidChangeCustomDocument = this.#edited.event;
   #cleaned = false;
-  #recovering = false;
 
   constructor(
     context: vscode.ExtensionContext,
@@ -33,10 +32,7 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
     this.#engine = engine;
     this.#documents = documents;
     this.#runner = runner;
-    context.subscriptions.push(
-      engine.onDidCrash((cause) => void this.#recover(cause)),
-      this.#edited,
-    );
+    context.subscriptions.push(this.#edited);
   }
 
   async openCustomDocument(
@@ -92,31 +88,11 @@ export class ModelEditorProvider implements vscode.CustomEditorProvider<ModelDoc
   ): Promise<vscode.CustomDocumentBackup> {
     return document.backup(destination);
   }
-
-  /** A new process knows nothing: every open document is read again, with its edits. */
-  async #recover(cause: string): Promise<void> {
-    // Reading the models may be what kills the engine: once is enough, the page then offers Retry.
-    if (this.#recovering) return;
-    this.#recovering = true;
-    const documents = this.#documents.all();
-    const message = vscode.l10n.t("The engine stopped ({0}) and is being started again", cause);
-    for (const document of documents) document.show({ type: "busy", message });
-    for (const document of documents) await document.refresh();
-    for (const document of documents) document.show({ type: "idle" });
-    this.#recovering = false;
-    if (documents.length === 0) return;
-    const showLog = vscode.l10n.t("Show Log");
-    const choice = await vscode.window.showWarningMessage(
-      vscode.l10n.t("The engine stopped ({0}) and was started again. No edit is lost.", cause),
-      showLog,
-    );
-    if (choice === showLog) await vscode.commands.executeCommand("normlens.showLog");
-  }
 }
 
 /** Reverts through VS Code, so that its idea of the document's dirtiness changes too. */
 async function discardEdits(document: ModelDocument): Promise<void> {
-  await vscode.commands.executeCommand("vscode.openWith", document.uri, MODEL_EDITOR);
+  await vscode.commands.executeCommand("vscode.openWith", document.uri, editorOf(document.uri));
   await vscode.commands.executeCommand("workbench.action.files.revert");
 }
 

@@ -29,10 +29,10 @@ export class ModelWatcher {
     const folder = vscode.Uri.joinPath(document.uri, "..");
     // The name itself is no glob: it may contain brackets and braces.
     this.#watcher = vscode.workspace.createFileSystemWatcher(
-      new vscode.RelativePattern(folder, "*"),
+      new vscode.RelativePattern(folder, document.hasFilesBelow ? "**" : "*"),
     );
     const onEvent = (uri: vscode.Uri) => {
-      if (uri.toString() === document.uri.toString()) this.#settle();
+      if (document.consistsOf(uri)) this.#settle();
     };
     this.#watcher.onDidChange(onEvent);
     this.#watcher.onDidCreate(onEvent);

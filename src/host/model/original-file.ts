@@ -8,22 +8,28 @@ import type { Fingerprint } from "./document-backup.ts";
 /** Copies that a crash left behind are of no use to any backup after this time. */
 const keepFor = 14 * 24 * 3600 * 1000;
 
+/** Tells the other files of a model on this machine's disk, relative to its folder. */
+export type OtherFiles = (model: string) => Promise<readonly string[]>;
+
 /**
  * The file that a document's edits start from.
  *
  * Until something is written it is the model file itself. A copy is taken before the first edit
  * (a block clone where the disk can), so that Undo still works after Save has replaced the file,
  * and so that "Keep mine" is possible when another program does. Files that are not on a disk of
- * this machine are worked on as a copy from the start.
+ * this machine are worked on as a copy from the start. A model of several files is copied whole, as
+ * saving over it replaces its weights too.
  */
 export class OriginalFile {
   readonly source: vscode.Uri;
   readonly #folder: string;
+  readonly #otherFiles: OtherFiles;
   #copy: string | undefined;
   #usesCopy = false;
 
-  constructor(source: vscode.Uri, storage: vscode.Uri) {
+  constructor(source: vscode.Uri, storage: vscode.Uri, otherFiles: OtherFiles) {
     this.source = source;
+    this.#otherFiles = otherFiles;
     this.#folder = join(storage.fsPath, "originals", randomUUID());
   }
 
@@ -48,8 +54,11 @@ export class OriginalFile {
     this.#usesCopy = false;
     await this.removeCopy();
     if (this.isLocal) return;
-    const bytes = await vscode.workspace.fs.readFile(this.source);
-    await vscode.workspace.fs.writeFile(vscode.Uri.file(this.#copyPath()), bytes);
+    const copy = vscode.Uri.file(this.#copyPath());
+    await fetchFile(this.source, copy);
+    for (const file of await this.#otherFiles(copy.fsPath)) {
+      await fetchFile(beside(this.source, file), beside(copy, file));
+    }
     this.#copy = this.#copyPath();
     this.#usesCopy = true;
   }
@@ -57,8 +66,10 @@ export class OriginalFile {
   /** Takes the copy unless there is one. */
   async secure(): Promise<void> {
     if (this.#copy !== undefined) return;
-    await mkdir(this.#folder, { recursive: true });
-    await copyFile(this.source.fsPath, this.#copyPath(), constants.COPYFILE_FICLONE);
+    await cloneFile(this.source.fsPath, this.#copyPath());
+    for (const file of await this.#otherFiles(this.source.fsPath)) {
+      await cloneFile(join(dirname(this.source.fsPath), file), join(this.#folder, file));
+    }
     this.#copy = this.#copyPath();
   }
 
@@ -84,6 +95,20 @@ export class OriginalFile {
   #copyPath(): string {
     return join(this.#folder, basename(this.source.path));
   }
+}
+
+async function cloneFile(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+}
+
+async function fetchFile(from: vscode.Uri, to: vscode.Uri): Promise<void> {
+  await vscode.workspace.fs.writeFile(to, await vscode.workspace.fs.readFile(from));
+}
+
+/** A file of a model, whose path is relative to the model's folder. */
+export function beside(model: vscode.Uri, file: string): vscode.Uri {
+  return vscode.Uri.joinPath(model, "..", file);
 }
 
 /** @throws FileSystemError when the file does not exist. */

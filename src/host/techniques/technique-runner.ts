@@ -8,7 +8,7 @@ import type { EngineClient } from "../engine/engine-client.ts";
 import { type ApplyOptions, applyPass } from "../model/apply-pass.ts";
 import { nothingDone } from "../model/edits.ts";
 import type { ModelDocument } from "../model/model-document.ts";
-import { MODEL_EDITOR, type ModelDocuments } from "../model/model-documents.ts";
+import { editorOf, type ModelDocuments } from "../model/model-documents.ts";
 import { withSlowProgress } from "../progress.ts";
 import type { ReportDocuments } from "../report-documents.ts";
 import { analysisMarkdown, passReportMarkdown } from "../report-markdown.ts";
@@ -21,6 +21,9 @@ import { askAll, type Question } from "./walk.ts";
 
 /** Whether to ask for everything there is to choose, or only for what has no sensible default. */
 export type Asking = "everything" | "necessary";
+
+/** What questions are about: an open model, or the text of one. */
+export type AskedAbout = Pick<ModelDocument, "uri" | "request">;
 
 export interface RunnerParts {
   readonly engine: EngineClient;
@@ -76,7 +79,7 @@ export class TechniqueRunner {
 
   /** Shows on the model's page what a pass would do. */
   async preview(model: vscode.Uri, selection: PassSelection, asking: Asking): Promise<void> {
-    await vscode.commands.executeCommand("vscode.openWith", model, MODEL_EDITOR);
+    await vscode.commands.executeCommand("vscode.openWith", model, editorOf(model));
     const document = await this.#parts.documents.obtain(model);
     const complete = await this.complete(document, selection, asking);
     if (complete === undefined) return;
@@ -90,7 +93,7 @@ export class TechniqueRunner {
 
   /** The selection with what was still to be chosen; undefined when somebody left the dialog. */
   async complete(
-    document: ModelDocument,
+    document: AskedAbout,
     selection: PassSelection,
     asking: Asking,
   ): Promise<PassSelection | undefined> {
@@ -138,7 +141,7 @@ export class TechniqueRunner {
   }
 
   /** @throws Error with the reason when there is no place, and no option that could make one. */
-  async #siteQuestion(document: ModelDocument, pass: TechniqueDescription): Promise<Question> {
+  async #siteQuestion(document: AskedAbout, pass: TechniqueDescription): Promise<Question> {
     const known = new Map<string, Promise<PassSites>>();
     const find = (options: OptionValues) => {
       const key = JSON.stringify(options);

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { TextView } from "../../protocol/engine.ts";
-import type { Severity } from "../../protocol/reports.ts";
+import type { Finding, Severity } from "../../protocol/reports.ts";
 import { helpUri } from "../help.ts";
 import { TEXT_SCHEME } from "./text-uri.ts";
 import type { TextViews } from "./text-views.ts";
@@ -22,7 +22,7 @@ export function publishDiagnostics(texts: TextViews, extension: vscode.Uri): vsc
     const findings = texts.get(uri)?.view.findings ?? [];
     collection.set(
       uri,
-      findings.map((finding) => diagnosticOf(finding, extension)),
+      findings.map((finding) => diagnosticOf(finding, rangeOf(finding), extension)),
     );
   };
   return vscode.Disposable.from(
@@ -44,10 +44,15 @@ export function rangeOf({ line, startColumn, endColumn }: PlacedFinding): vscode
   return new vscode.Range(line, startColumn, line, endColumn);
 }
 
-function diagnosticOf(finding: PlacedFinding, extension: vscode.Uri): vscode.Diagnostic {
+/** A finding underlined where it belongs, with a link to what the documentation says of it. */
+export function diagnosticOf(
+  finding: Finding,
+  range: vscode.Range,
+  extension: vscode.Uri,
+): vscode.Diagnostic {
   const reason = finding.reason === undefined ? "" : ` ${finding.reason}`;
   const diagnostic = new vscode.Diagnostic(
-    rangeOf(finding),
+    range,
     `${finding.message}${reason}`,
     severities[finding.severity],
   );

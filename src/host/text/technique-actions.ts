@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { isCancellation } from "../engine/engine-error.ts";
-import { applyCommand } from "./finding-actions.ts";
+import { siteActions } from "./code-actions.ts";
+import { applyCommand, touches } from "./finding-actions.ts";
 import type { TextViews } from "./text-views.ts";
 
 /**
@@ -32,20 +33,7 @@ export class TechniqueActions implements vscode.CodeActionProvider {
       if (isCancellation(error)) return [];
       throw error;
     });
-    // What a finding proposes stands higher in the same list.
-    const fixes = text.view.findings.flatMap(({ fix, line }) =>
-      fix !== undefined && line >= range.start.line && line <= range.end.line ? [fix] : [],
-    );
-    const others = sites.filter(
-      ({ pass, site }) => !fixes.some((fix) => fix.pass === pass && fix.site === site),
-    );
-    return others.map((found) => {
-      // Two passes may say the same of a place, as two ways to fold it; then each says its name too.
-      const alike = [...fixes, ...others].filter(({ title }) => title === found.title);
-      const title = alike.length > 1 ? `${found.title} (${found.passTitle})` : found.title;
-      const action = new vscode.CodeAction(title, vscode.CodeActionKind.RefactorRewrite);
-      action.command = applyCommand(title, text.model, found.pass, [found.site]);
-      return action;
-    });
+    const findings = text.view.findings.filter((finding) => touches(finding, range));
+    return siteActions(sites, findings, applyCommand(text.model));
   }
 }

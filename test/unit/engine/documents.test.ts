@@ -1,11 +1,15 @@
-import { copyFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, cp, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { Documents } from "../../../src/engine/documents.ts";
+import { graphDifference } from "../../../src/formats/layers/same-graph.ts";
 import { encodeModel, saveModel } from "../../../src/formats/onnx/write.ts";
+import { otherFiles, readModel, saveModel as saveAnyModel } from "../../../src/formats/registry.ts";
 import type { Edit } from "../../../src/protocol/engine.ts";
 import { SAMPLES, temporaryFolder } from "../../support/repository.ts";
 import { context } from "../../support/request-context.ts";
+import { networks } from "../formats/tfjs/networks.ts";
+import { save, scramble } from "../formats/tfjs/tfjs-models.ts";
 
 const MODEL = join(SAMPLES, "digits-cnn.onnx");
 
@@ -63,6 +67,28 @@ test("after saving over the file, edits still start from the kept original", asy
   const replayed = await new Documents().get({ path, source, edits }, context);
   expect(after.graph).toBe(before.graph);
   expect(encodeModel(replayed.graph)).toEqual(encodeModel(before.graph));
+});
+
+test("a copy of a model of several files is complete: saving over the model replaces its weights", async () => {
+  const [network] = networks();
+  const model = network?.build();
+  if (model === undefined) throw new Error("There is no network.");
+  scramble(model);
+  const path = await save(model, { shardBytes: 900 });
+  const copies = await temporaryFolder();
+  await cp(dirname(path), copies, { recursive: true });
+  const source = join(copies, "model.json");
+  const files = await otherFiles(path);
+  expect(files.length).toBeGreaterThan(1);
+  const edits = [fold("bn_a")];
+  const { graph, original } = await new Documents().get({ path, edits }, context);
+  await saveAnyModel(graph, path);
+  expect(await otherFiles(path)).not.toEqual(files);
+  const replayed = await new Documents().get({ path, source, edits }, context);
+  const weights = (each: typeof graph) => [...each.initializers].map(([, { data }]) => data.read());
+  expect(weights(replayed.graph)).toEqual(weights(graph));
+  expect(weights(replayed.original)).toEqual(weights(original));
+  expect(graphDifference(graph, await readModel(path))).toBeUndefined();
 });
 
 test("a file that could not be read is read again the next time", async () => {
