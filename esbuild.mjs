@@ -51,6 +51,7 @@ const bundles = [
       engine: "src/engine/main.ts",
       tensorflow: "src/engine/tensorflow/main.ts",
       cli: "src/cli.ts",
+      decode: "src/data/folders/decode-worker.ts",
     },
     platform: "node",
     target: "node20",

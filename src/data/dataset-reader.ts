@@ -11,6 +11,8 @@ export interface SourceHead {
   readonly firstBytes: Uint8Array;
   /** Names of a folder's files and folders; undefined for a file. */
   readonly entries: readonly string[] | undefined;
+  /** Kinds of the files in a folder's folders, by their names. */
+  readonly extensionsBelow: ReadonlySet<string>;
 }
 
 /** One format of data sets. */

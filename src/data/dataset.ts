@@ -11,6 +11,14 @@ export interface Dataset {
   /** Row-major [count, ...sampleShape]; or what reads samples when they are asked for. */
   readonly features: Float32Array | SampleReader;
   readonly targets?: Targets;
+  /** Rows of the source's own parts, where it has a test part or more of its own. */
+  readonly parts?: OwnParts;
+}
+
+export interface OwnParts {
+  readonly train: Int32Array;
+  readonly validation?: Int32Array;
+  readonly test?: Int32Array;
 }
 
 /** Samples that are all in memory as float32 numbers. */

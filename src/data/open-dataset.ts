@@ -5,6 +5,7 @@ import type { Dataset } from "./dataset.ts";
 import type { SourceHead } from "./dataset-reader.ts";
 import type { DatasetRequest } from "./dataset-request.ts";
 import { readDigits } from "./digits.ts";
+import { extensionsBelow } from "./folders/extensions-below.ts";
 import { READERS } from "./readers.ts";
 
 /** The name that stands for the embedded data set. */
@@ -38,10 +39,13 @@ async function readHead(path: string): Promise<SourceHead> {
   }
   const named = { name: basename(path), extension: extname(path).toLowerCase() };
   if (info.isDirectory()) {
-    return { ...named, firstBytes: new Uint8Array(), entries: (await readdir(path)).sort() };
+    const entries = (await readdir(path)).sort();
+    const below = await extensionsBelow(path);
+    return { ...named, firstBytes: new Uint8Array(), entries, extensionsBelow: below };
   }
   if (!info.isFile()) throw new InputError("is neither a file nor a folder", path);
-  return { ...named, firstBytes: await firstBytes(path), entries: undefined };
+  const none = { entries: undefined, extensionsBelow: new Set<string>() };
+  return { ...named, firstBytes: await firstBytes(path), ...none };
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {

@@ -23,10 +23,33 @@ const PARTS = ["train", "validation", "test"] as const;
  * on small sets an unlucky draw otherwise moves the validation accuracy more than the model does.
  * The samples are shuffled, put in order of class, and dealt out one after the other to the part
  * that is furthest behind its share; so the sizes of the parts are right to within one sample too.
+ *
+ * A test or validation part that the source has itself stays that part; the others are taken out of its
+ * training part by their shares.
  */
 export function splitSamples(dataset: Dataset, shares: Shares, seed: number): Split {
+  const { parts } = dataset;
+  if (parts === undefined) {
+    const all = Int32Array.from({ length: dataset.count }, (_, row) => row);
+    return splitRows(dataset, all, shares, seed);
+  }
+  // What the source has no part of is taken out of its training part.
+  const shared = {
+    train: shares.train,
+    validation: parts.validation === undefined ? shares.validation : 0,
+    test: parts.test === undefined ? shares.test : 0,
+  };
+  const rest = splitRows(dataset, parts.train, shared, seed);
+  return {
+    train: rest.train,
+    validation: parts.validation ?? rest.validation,
+    test: parts.test ?? rest.test,
+  };
+}
+
+function splitRows(dataset: Dataset, rowsToSplit: Int32Array, shares: Shares, seed: number): Split {
   const random = seededRandom(seed, "split");
-  const order = Int32Array.from({ length: dataset.count }, (_, row) => row);
+  const order = rowsToSplit.slice();
   shuffle(order, random);
   const targets = dataset.targets;
   if (targets?.kind === "classes") {

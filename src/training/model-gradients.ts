@@ -53,7 +53,9 @@ export interface ParameterGradient {
  * @throws InputError where model, data and loss do not fit together, as training would.
  */
 export async function modelGradients(options: ModelGradientsOptions): Promise<ModelGradients> {
-  const { dataset, mode, runtime, threads, signal } = options;
+  const { mode, runtime, threads, signal } = options;
+  // A test part of the data's own is no less part of the batch.
+  const { parts: _, ...dataset } = options.dataset;
   const graph = separateParameters(options.graph);
   const config: TrainingConfig = {
     ...DEFAULT_TRAINING_CONFIG,
