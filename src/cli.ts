@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
   ["apply", async () => (await import("./cli/apply.ts")).addApply],
   ["fold", async () => (await import("./cli/fold.ts")).addFold],
   ["verify", async () => (await import("./cli/verify.ts")).addVerify],
+  ["convert", async () => (await import("./cli/convert.ts")).addConvert],
   ["train", async () => (await import("./cli/train.ts")).addTrain],
   ["gradients", async () => (await import("./cli/gradients.ts")).addGradients],
   [

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { registerConvertCommand } from "./host/commands/convert-command.ts";
 import { registerHistoryCommands } from "./host/commands/history-commands.ts";
 import { registerOpenCommands } from "./host/commands/open-commands.ts";
 import type { HostParts } from "./host/commands/parts.ts";
@@ -82,6 +83,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerTechniqueCommands(parts),
     registerHistoryCommands(parts),
     registerReportCommands(parts),
+    registerConvertCommand(parts),
     registerRunCommands(parts),
   );
   log.info(`activated in ${(performance.now() - started).toFixed(1)} ms`);

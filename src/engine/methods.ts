@@ -15,6 +15,7 @@ import { analyze } from "./analyze.ts";
 import { applyPass } from "./apply-pass.ts";
 import { compareModels } from "./certificate/compare-models.ts";
 import { type RequestContext, savingIn } from "./context.ts";
+import { convertModel } from "./convert.ts";
 import { documentView } from "./document-view.ts";
 import { Documents } from "./documents.ts";
 import { modelTextMethods } from "./model-text/methods.ts";
@@ -70,6 +71,10 @@ export function engineMethods(): Methods {
     },
     otherFiles: async ({ path }) => ({ files: await otherFiles(path) }),
     ...modelTextMethods(),
+    convert: async (params, context) => {
+      const { graph } = await documents.get(params, context);
+      return convertModel(graph, params, context);
+    },
     close: async (params) => {
       documents.forget(params.path);
       return null;

@@ -1,6 +1,8 @@
 import { open, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import type { Graph } from "../graph/graph.ts";
+import { InputError } from "../graph/input-error.ts";
+import type { LayersModel, TargetDialect } from "./layers/from-graph/layers-model.ts";
 import { inFile, readModelFile } from "./onnx/model-file.ts";
 import { readModel as readOnnx, readModelAsNeeded as readOnnxAsNeeded } from "./onnx/read.ts";
 import { type SaveOptions, saveModel as saveOnnx } from "./onnx/write.ts";
@@ -20,6 +22,21 @@ interface Format {
   otherFiles?(path: string): Promise<readonly string[]>;
   /** Refuses a graph that the format has no place for; left out where it has one for every graph. */
   check?(graph: Graph): Promise<void>;
+  /** For a format that is made of layers: a file of its own for layers that come from elsewhere. */
+  readonly layers?: LayersTarget;
+}
+
+export interface LayersTarget {
+  readonly dialect: TargetDialect;
+  encode(model: LayersModel, producer: string): Promise<NewModel>;
+}
+
+/** A model that is ready to be written. */
+export interface NewModel {
+  /** What reading the files gives. */
+  read(): Promise<Graph>;
+  /** All or nothing. Returns the size written in bytes. */
+  save(target: string, options: SaveOptions): Promise<number>;
 }
 
 const onnx: Format = {
@@ -49,6 +66,11 @@ const tfjs: Format = {
   otherFiles: async (path) => (await import("./tfjs/shard-paths.ts")).shardPaths(path),
   check: async (graph) => {
     (await import("./tfjs/write.ts")).encodeTfjs(graph);
+  },
+  layers: {
+    dialect: "tfjs",
+    encode: async (model, producer) =>
+      (await import("./tfjs/new-model.ts")).newTfjsModel(model, producer),
   },
 };
 
@@ -112,6 +134,22 @@ export async function saveModel(
  */
 export async function requireWritable(graph: Graph, target: string): Promise<void> {
   await targetFormat(graph, target).check?.(graph);
+}
+
+/**
+ * The format that a file's name says.
+ *
+ * @throws InputError where it says none.
+ */
+export function namedFormat(target: string): {
+  readonly id: string;
+  readonly layers?: LayersTarget;
+} {
+  const ending = extname(target).toLowerCase();
+  const named = FORMATS.find(({ extensions }) => extensions.includes(ending));
+  if (named !== undefined) return named;
+  const endings = FORMATS.flatMap(({ extensions }) => extensions).join(", ");
+  throw new InputError(`${target}: its ending names no format of models; use one of ${endings}`);
 }
 
 function targetFormat(graph: Graph, target: string): Format {

@@ -1,3 +1,4 @@
+import { changeNode } from "./edit.ts";
 import type { Node } from "./graph.ts";
 import { withNote } from "./node-role.ts";
 
@@ -28,4 +29,12 @@ export function nodeOrigin(node: Node): NodeOrigin | undefined {
 
 export function withOrigin(node: Node, { layer, call, part }: NodeOrigin): Node {
   return withNote(withNote(node, LAYER_KEY, layer), PART_KEY, `${call}:${part}`);
+}
+
+/** The node for a file of another format, where no layer is left that it could go back to. */
+export function withoutOrigin(node: Node): Node {
+  const isOrigin = ({ key }: { readonly key: string }) => key === LAYER_KEY || key === PART_KEY;
+  if (!node.metadataProps.some(isOrigin)) return node;
+  const metadataProps = node.metadataProps.filter((entry) => !isOrigin(entry));
+  return changeNode(node, { metadataProps });
 }

@@ -8,6 +8,7 @@ import type {
 import type {
   AnalysisReport,
   Certificate,
+  ConvertReport,
   Finding,
   ModelReport,
   PassReport,
@@ -56,6 +57,14 @@ export interface EngineMethods {
   };
   /** What a pass makes of it, as changes of the text and new files of weights; nothing is changed. */
   rewriteText(params: RewriteTextRequest): RewrittenText;
+  /** Writes the document as another format, which the target's ending names. */
+  convert(
+    params: DocumentRequest & {
+      readonly target: string;
+      readonly verify: boolean;
+      readonly data?: string;
+    },
+  ): ConvertReport;
   /** Forgets a document, so that the next open reads the file again. */
   close(params: { readonly path: string }): null;
   verify(params: { readonly a: string; readonly b: string; readonly data?: string }): Certificate;

@@ -96,6 +96,16 @@ export interface ReportTable {
   readonly rows: readonly (readonly (string | JsonNumber)[])[];
 }
 
+/** What became of a model that was written in another format. */
+export interface ConvertReport {
+  readonly from: string;
+  readonly to: string;
+  /** Nodes of the graph that the written model is read as. */
+  readonly nodes: number;
+  /** Left out where the nodes are the same. */
+  readonly certificate?: Certificate;
+}
+
 export interface PassReport {
   readonly pass: string;
   readonly title: string;

@@ -17,6 +17,7 @@ const phrases: Readonly<Record<EngineMethod, string>> = {
   layerDetail: "reading a layer",
   layerSites: "looking for places",
   rewriteText: "comparing outputs",
+  convert: "converting the model",
   close: "closing",
   verify: "comparing outputs",
   statistics: "measuring activations",
