@@ -24,6 +24,29 @@ export function allocateBatch(dataset: Dataset, size: number): Batch {
   };
 }
 
+/** Batches of the same size that lie one behind the other in memory. */
+export interface BatchStack {
+  readonly batches: readonly Batch[];
+  /** All rows of the first batches as one batch, in the same memory. */
+  first(count: number): Batch;
+}
+
+export function allocateBatches(dataset: Dataset, size: number, count: number): BatchStack {
+  const all = allocateBatch(dataset, size * count);
+  const part = (from: number, to: number): Batch => {
+    const rows = <A extends Float32Array | BigInt64Array>(array: A) => {
+      const width = array.length / (size * count);
+      return array.subarray(from * size * width, to * size * width) as A;
+    };
+    const [features, labels, values] = [rows(all.features), rows(all.labels), rows(all.values)];
+    return { size: size * (to - from), features, labels, values };
+  };
+  return {
+    batches: Array.from({ length: count }, (_, index) => part(index, index + 1)),
+    first: (taken) => part(0, taken),
+  };
+}
+
 /**
  * Copies the samples at rows[start], rows[start + 1], … into the batch. Where rows end before the
  * batch is full, the last row is repeated, so that a graph of fixed batch size can run; the caller

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
   AttributeProtoSchema,
+  type GraphProto,
   AttributeProto_AttributeType as Kind,
 } from "onnx-buf";
 import type { Immutable, Node } from "./graph.ts";
@@ -15,7 +16,9 @@ export type AttributeValue =
   | { readonly string: string }
   | { readonly ints: readonly number[] }
   | { readonly floats: readonly number[] }
-  | { readonly strings: readonly string[] };
+  | { readonly strings: readonly string[] }
+  /** The body of an If, Loop or Scan. */
+  | { readonly graph: GraphProto };
 
 export function findAttribute(node: Node, name: string): Attribute | undefined {
   return node.attribute.find((attribute) => attribute.name === name);
@@ -57,6 +60,9 @@ export function makeAttribute(name: string, value: AttributeValue): AttributePro
     const encoder = new TextEncoder();
     const strings = value.strings.map((text) => encoder.encode(text));
     return create(AttributeProtoSchema, { name, type: Kind.STRINGS, strings });
+  }
+  if ("graph" in value) {
+    return create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: value.graph });
   }
   return create(AttributeProtoSchema, { name, type: Kind.FLOATS, floats: [...value.floats] });
 }

@@ -75,6 +75,7 @@ function sessionOptions(
     graphOptimizationLevel: options.optimization ?? "all",
     executionMode: "sequential",
     enableCpuMemArena: true,
+    enableMemPattern: options.plannedMemory ?? true,
     // Errors are thrown as well: the log would put them on stderr a second time, in lines of its own.
     logSeverityLevel: 4,
     executionProviders: [native ? "cpu" : "wasm"],

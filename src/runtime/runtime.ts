@@ -43,6 +43,11 @@ export interface SessionOptions {
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
   /** Threads inside one operator; all physical cores when left out. */
   readonly threads?: number;
+  /**
+   * Whether the values between nodes lie in one block planned ahead, as they do when this is left
+   * out: quicker where they fit into a processor's cache, but the first run's pieces are kept as well.
+   */
+  readonly plannedMemory?: boolean;
 }
 
 /** One loaded graph. Not re-entrant: await each run before the next. */

@@ -14,7 +14,7 @@ export interface BatchInputs {
 /** The batch's own arrays, not copies: features, and int64 labels or float32 numbers. */
 export function batchFeeds(
   { input, inputShape, target, targetShape }: BatchInputs,
-  { features, labels, values }: Batch,
+  { features, labels, values }: Omit<Batch, "size">,
 ): Readonly<Record<string, RuntimeTensor>> {
   return {
     [input]: { type: "float32", dims: inputShape, data: features },

@@ -1,5 +1,5 @@
-import { type Batch, fillBatch } from "../data/batches.ts";
-import { expectRows } from "../data/dataset.ts";
+import { allocateBatches, type Batch, type BatchStack, fillBatch } from "../data/batches.ts";
+import { type Dataset, expectRows } from "../data/dataset.ts";
 import { withLabelNoise } from "../data/label-noise.ts";
 import { seededRandom } from "../data/random.ts";
 import { jsonNumber } from "../protocol/reports.ts";
@@ -9,7 +9,7 @@ import type { Evaluation } from "./evaluate.ts";
 import { type LoopOptions, stepsPerEpoch } from "./loop-options.ts";
 import { LossMeter } from "./loss-meter.ts";
 import type { RunSchedule } from "./schedules/run-schedule.ts";
-import type { StepResult } from "./step-session.ts";
+import { MOST_STEPS_OF_RUN, type PlannedStep, type StepResult } from "./training-step.ts";
 import type { Turns } from "./turns.ts";
 import { divergenceFactor } from "./variational-divergence.ts";
 import { percentiles } from "./watched-values.ts";
@@ -42,6 +42,7 @@ export class EpochSteps {
   #meter: LossMeter;
   #lastStep: AddedTerms;
   #divergedAt: number | undefined;
+  #stack: BatchStack | undefined;
 
   constructor(options: LoopOptions, schedule: RunSchedule, turns: Turns) {
     const { config, lossSettings, from, split, batch } = options;
@@ -99,17 +100,87 @@ export class EpochSteps {
     expectRows(noisy, rows.subarray(this.#stepsInEpoch * batch.size, steps * batch.size));
     while (this.#stepsInEpoch < steps) {
       if (await this.#turns.cancelledOrPaused(isPaused)) return "cancelled";
-      const filled = await fillBatch(batch, noisy, rows, this.#stepsInEpoch * batch.size);
-      const result = await this.#step(batch);
-      this.#meter.add(result.output, batch, filled);
-      this.#tell(epoch, result);
-      if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) {
-        this.#divergedAt = this.#stepsDone;
-        return "diverged";
+      const taken = await this.#take(noisy, rows, steps);
+      for (const { result, batch: own, filled } of taken) {
+        this.#stepsDone++;
+        this.#stepsInEpoch++;
+        this.#lastStep = addedTerms(result);
+        this.#meter.add(result.output, own, filled);
+        this.#tell(epoch, result);
+        if (config.earlyStopping.checkFinite && !Number.isFinite(result.loss)) {
+          this.#divergedAt = this.#stepsDone;
+          return "diverged";
+        }
       }
       await afterStep();
     }
     return this.#trained();
+  }
+
+  /** Takes the next steps, as many as may be one run. @param steps of the epoch. */
+  async #take(dataset: Dataset, rows: Int32Array, steps: number): Promise<readonly Taken[]> {
+    const { config, step, batch } = this.#options;
+    const { several } = step;
+    const count = this.#countOfRun(steps - this.#stepsInEpoch);
+    if (several === undefined || count === 1) {
+      const planned = await this.#planned(batch, dataset, rows, 0);
+      const result = await step.run(
+        planned.batch,
+        planned.learningRate,
+        planned.wishes,
+        planned.divergenceFactor,
+      );
+      return [{ result, ...planned }];
+    }
+    this.#stack ??= allocateBatches(dataset, batch.size, MOST_STEPS_OF_RUN);
+    const planned: PlannedBatch[] = [];
+    for (const [ahead, each] of this.#stack.batches.slice(0, count).entries()) {
+      planned.push(await this.#planned(each, dataset, rows, ahead));
+    }
+    const results = await several.run(planned, this.#stack.first(count), {
+      untilNotFinite: config.earlyStopping.checkFinite,
+    });
+    return results.map((result, index) => ({ result, ...(planned[index] as PlannedBatch) }));
+  }
+
+  /** @param ahead steps between the next one and the one that is planned. */
+  async #planned(
+    batch: Batch,
+    dataset: Dataset,
+    rows: Int32Array,
+    ahead: number,
+  ): Promise<PlannedBatch> {
+    const { config, retrain } = this.#options;
+    const step = this.#stepsDone + ahead;
+    const told = retrain === undefined;
+    return {
+      batch,
+      filled: await fillBatch(batch, dataset, rows, (this.#stepsInEpoch + ahead) * batch.size),
+      learningRate: this.#schedule.rateAt(step),
+      divergenceFactor: this.#divergenceFactor(step),
+      wishes: {
+        samples: told && step % config.statistics.everySteps === 0,
+        details: told && detailsDue(step, config),
+      },
+    };
+  }
+
+  /**
+   * How many steps the next run may hold: a step that is told in detail is run alone, and a checkpoint
+   * falls between two runs.
+   *
+   * @param left steps of the epoch.
+   */
+  #countOfRun(left: number): number {
+    const { config, step, retrain } = this.#options;
+    const { everySteps } = config.checkpoint;
+    const done = this.#stepsDone;
+    const untilCheckpoint = everySteps > 0 ? everySteps - (done % everySteps) : left;
+    const most = Math.min(left, untilCheckpoint, step.several?.count ?? 1);
+    const due = (ahead: number) => retrain === undefined && detailsDue(done + ahead, config);
+    let count = 1;
+    while (count < most && !due(0) && !due(count)) count++;
+    return count;
   }
 
   /** All of an epoch's, but for the last epoch of training again. */
@@ -117,21 +188,6 @@ export class EpochSteps {
     const { retrain } = this.#options;
     if (retrain === undefined) return this.#stepsPerEpoch;
     return Math.min(this.#stepsPerEpoch, retrain.steps - (this.#stepsDone - this.#stepsInEpoch));
-  }
-
-  async #step(batch: Batch): Promise<StepResult> {
-    const { config, step, retrain } = this.#options;
-    const told = retrain === undefined;
-    const wishes = {
-      samples: told && this.#stepsDone % config.statistics.everySteps === 0,
-      details: told && detailsDue(this.#stepsDone, config),
-    };
-    const rate = this.#schedule.rateAt(this.#stepsDone);
-    const result = await step.run(batch, rate, wishes, this.#divergenceFactor(this.#stepsDone));
-    this.#lastStep = addedTerms(result);
-    this.#stepsDone++;
-    this.#stepsInEpoch++;
-    return result;
   }
 
   #tell(epoch: number, { loss, samples, details }: StepResult): void {
@@ -167,6 +223,16 @@ export class EpochSteps {
     const epoch = this.#schedule.epochAt(step) + 1;
     return divergenceFactor(config.variationalDropout, epoch, split.train.length);
   }
+}
+
+/** A step that is ready to run. */
+interface PlannedBatch extends PlannedStep {
+  /** Rows of the batch that are not repetitions. */
+  readonly filled: number;
+}
+
+interface Taken extends PlannedBatch {
+  readonly result: StepResult;
 }
 
 function addedTerms({ divergence, penalty }: AddedTerms): AddedTerms {

@@ -8,7 +8,7 @@ import type { ModelEvaluator, Weights } from "./evaluate.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import type { RetrainPlan } from "./retrain.ts";
 import type { ScheduleState } from "./schedules/schedule.ts";
-import type { TrainingStep } from "./step-session.ts";
+import type { TrainingStep } from "./training-step.ts";
 import type { WatchedValues } from "./watched-values.ts";
 
 export interface LoopOptions {

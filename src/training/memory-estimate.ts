@@ -20,13 +20,28 @@ const SESSION_BYTES = 32e6;
  * ONNX Runtime's first run takes a piece for each value; for all later runs it has planned one block,
  * and keeps both.
  */
-const COPIES_OF_WORKING = 2;
+const COPIES_WHERE_PLANNED = 2;
+
+/**
+ * A training step with more alive goes without the block: it would not fit into a processor's cache
+ * either, and a ResNet-18's memory is an eighth less. In bytes.
+ */
+const LARGEST_PLANNED = 100e6;
+
+/** Whether the values between a training step's nodes should lie in one planned block. */
+export function planMemory(working: number): boolean {
+  return working <= LARGEST_PLANNED;
+}
+
+function copiesOf(working: number): number {
+  return planMemory(working) ? COPIES_WHERE_PLANNED : 1;
+}
 
 /**
  * Bytes that a run needs beyond what it has when it starts:
  *
  *   2 sessions + 2·state sets + 2·weights (the best and a snapshot) + 2·constants (as bytes of the
- *   model and in ONNX Runtime) + 2·(most alive in a training step + most alive in an evaluation)
+ *   model and in ONNX Runtime) + copies·most alive in a training step + 2·most alive in an evaluation
  */
 export function estimateMemory(step: StepGraph, evaluation: Graph): MemoryEstimate {
   const sizes = step.state.map(({ dims, kind }) => ({ kind, bytes: 4 * elementCount(dims) }));
@@ -38,8 +53,8 @@ export function estimateMemory(step: StepGraph, evaluation: Graph): MemoryEstima
   const state = 2 * all + 2 * weights;
   const working = mostAlive(step.graph);
   const evaluating = mostAlive(evaluation);
-  const total =
-    2 * SESSION_BYTES + state + 2 * sum(constants) + COPIES_OF_WORKING * (working + evaluating);
+  const values = copiesOf(working) * working + COPIES_WHERE_PLANNED * evaluating;
+  const total = 2 * SESSION_BYTES + state + 2 * sum(constants) + values;
   return { state, working, evaluating, total };
 }
 
@@ -49,7 +64,7 @@ export function estimateMemory(step: StepGraph, evaluation: Graph): MemoryEstima
  */
 export function refuseTooLarge(estimate: MemoryEstimate, batchSize: number, free: number): void {
   if (estimate.total <= free) return;
-  const working = COPIES_OF_WORKING * estimate.working;
+  const working = copiesOf(estimate.working) * estimate.working;
   const fitting = Math.floor((batchSize * (free - (estimate.total - working))) / working);
   const advice = fitting >= 1 ? `batchSize ${fitting} fits` : "no batch size would fit";
   throw new InputError(
@@ -97,7 +112,7 @@ function fileText(path: string): string | undefined {
  * The most bytes of values between nodes that are alive at once: a value lives from the node that
  * makes it to the last one that reads it. Inputs, constants and outputs have buffers of their own.
  */
-function mostAlive(graph: Graph): number {
+export function mostAlive(graph: Graph): number {
   const { types } = inferTypes(graph, new Map());
   const owned = new Set([...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name)]);
   for (const { name } of graph.outputs) owned.add(name);

@@ -1,13 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  AttributeProto_AttributeType,
-  AttributeProtoSchema,
-  GraphProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  type ValueInfoProto,
-} from "onnx-buf";
-import { type GraphBuilder, makeValueInfo } from "../graph/builder.ts";
+import { GraphProtoSchema, type NodeProto, type ValueInfoProto } from "onnx-buf";
+import { type GraphBuilder, makeNode, makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { float32Tensor } from "../graph/tensor.ts";
 import { rangeOf } from "../operators/shape-algebra.ts";
@@ -75,9 +68,8 @@ export function addDetails(
   );
   const left = branch(builder, "details_left", count, () => builder.add("Identity", [zeros]));
   const output = builder.freshName("details");
-  const attribute = [graphAttribute("then_branch", taken), graphAttribute("else_branch", left)];
-  const place = { name: output, input: [due], output: [output] };
-  builder.nodes.push(create(NodeProtoSchema, { opType: "If", ...place, attribute }));
+  const attributes = { then_branch: { graph: taken }, else_branch: { graph: left } };
+  builder.nodes.push(makeNode("If", [due], [output], { name: output, attributes }));
   return {
     due,
     output,
@@ -109,8 +101,4 @@ function branch(builder: GraphBuilder, name: string, count: number, compute: () 
     node: builder.nodes.splice(before) as NodeProto[],
     output: [makeValueInfo(output, DataType.FLOAT, [count]) as ValueInfoProto],
   });
-}
-
-function graphAttribute(name: string, g: ReturnType<typeof branch>) {
-  return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.GRAPH, g });
 }

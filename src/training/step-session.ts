@@ -1,12 +1,7 @@
 import type { Batch } from "../data/batches.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type {
-  BadValue,
-  OptimizerConfig,
-  StepDetailNumbers,
-  TrainingConfig,
-} from "../protocol/training.ts";
+import type { BadValue, StepDetailNumbers, TrainingConfig } from "../protocol/training.ts";
 import type {
   Runtime,
   RuntimeTensor,
@@ -17,32 +12,28 @@ import type {
 import { batchFeeds } from "./batch-feeds.ts";
 import { detailNumbers } from "./detail-numbers.ts";
 import { firstBadValue } from "./first-bad-value.ts";
-import { OPTIMIZERS } from "./optimizers/table.ts";
+import { planMemory } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
+import { scalarFeeds } from "./scalar-feeds.ts";
 import { detailCount } from "./step-details.ts";
 import type { StepGraph } from "./step-graph.ts";
-
-export interface StepResult {
-  readonly loss: number;
-  /** Variational dropout's divergence before this step, summed over all noise. */
-  readonly divergence?: number;
-  /** What L1 and L2 added to the loss before this step. */
-  readonly penalty?: number;
-  /** The model's output for the batch, overwritten by the next step. */
-  readonly output: Float32Array;
-  /** Samples of the watched values, where asked for, by value; overwritten by the next step. */
-  readonly samples: ReadonlyMap<string, Float32Array>;
-  /** Norms, ratios and moments, where asked for. */
-  readonly details?: StepDetailNumbers;
-}
-
-/** What a step gives beside its loss and output. */
-export interface StepWishes {
-  readonly samples: boolean;
-  readonly details: boolean;
-}
+import { type SingleSteps, StepsTogether } from "./steps-together.ts";
+import type { StepResult, StepsOfOneRun, StepWishes, TrainingStep } from "./training-step.ts";
 
 type StepConfig = Pick<TrainingConfig, "optimizer" | "accumulateBatches" | "threads">;
+
+export interface StepSessionOptions {
+  readonly config: StepConfig;
+  /**
+   * State by name; what is missing, such as the optimizer's tensors at the first step, starts at
+   * zero.
+   */
+  readonly initial: ReadonlyMap<string, Float32Array>;
+  /** Steps of the run before this session. */
+  readonly stepsDone?: number;
+  /** Bytes of the values between the step's nodes that are alive at once; few where left out. */
+  readonly working?: number;
+}
 
 /** One of the two sets of state tensors, as inputs and as outputs of the step graph. */
 interface StateSet {
@@ -51,45 +42,44 @@ interface StateSet {
   readonly fetches: Tensors;
 }
 
-/** One training step after the other, on whatever engine. */
-export type TrainingStep = Pick<StepSession, "run" | "restart" | "state">;
-
 /**
  * Runs the step graph again and again. Parameters and state live in two sets of buffers: a step
  * reads one and writes the other, then they change places. A buffer that is both fed and fetched
  * would be overwritten while it is still read.
  */
-export class StepSession {
+export class StepSession implements TrainingStep, SingleSteps {
   readonly #step: StepGraph;
   readonly #session: Session;
-  readonly #optimizer: OptimizerConfig;
+  readonly #config: StepConfig;
+  readonly #together: StepsTogether;
   readonly #loss = new Float32Array(1);
   readonly #divergence = new Float32Array(1);
   readonly #penalty = new Float32Array(1);
-  readonly #batchesPerUpdate: number;
   readonly #output: Float32Array;
   readonly #results: Tensors;
   readonly #samples: Tensors;
   readonly #details: Tensors;
   #lastFeeds: Tensors = {};
   #current: StateSet;
-  #other: StateSet;
+  /** Made when it is needed: where several steps are one run, it seldom is. */
+  #other: StateSet | undefined;
   #stepsDone: number;
+  #milliseconds = Number.POSITIVE_INFINITY;
 
   private constructor(
+    runtime: Runtime,
     step: StepGraph,
     session: Session,
-    config: StepConfig,
-    initial: ReadonlyMap<string, Float32Array>,
-    stepsDone: number,
+    options: StepSessionOptions,
   ) {
+    const { config, initial, stepsDone = 0 } = options;
     this.#stepsDone = stepsDone;
     this.#step = step;
     this.#session = session;
-    this.#optimizer = config.optimizer;
-    this.#batchesPerUpdate = config.accumulateBatches;
+    this.#config = config;
+    const running = { runtime, ...sessionOptions(options) };
+    this.#together = new StepsTogether(this, step, config, running);
     this.#current = stateSet(step.state, initial);
-    this.#other = stateSet(step.state, new Map());
     this.#output = new Float32Array(elementCount(step.outputShape));
     this.#results = {
       [step.loss]: floatTensor(this.#loss, []),
@@ -113,30 +103,15 @@ export class StepSession {
         : { [details.output]: floatTensor(new Float32Array(numbers), [numbers]) };
   }
 
-  /**
-   * @param options.initial state by name; what is missing, such as the optimizer's tensors at the
-   *   first step, starts at zero.
-   * @param options.stepsDone steps of the run before this session.
-   */
   static async create(
     runtime: Runtime,
     step: StepGraph,
-    options: {
-      readonly config: StepConfig;
-      readonly initial: ReadonlyMap<string, Float32Array>;
-      readonly stepsDone?: number;
-    },
+    options: StepSessionOptions,
   ): Promise<StepSession> {
-    const { threads } = options.config;
-    const session = await runtime.createSession(encodeModel(step.graph), trainingSession(threads));
-    return new StepSession(step, session, options.config, options.initial, options.stepsDone ?? 0);
+    const session = await runtime.createSession(encodeModel(step.graph), sessionOptions(options));
+    return new StepSession(runtime, step, session, options);
   }
 
-  /**
-   * One step on one batch.
-   *
-   * @param divergenceFactor what variational dropout's divergence counts in the loss.
-   */
   async run(
     batch: Batch,
     learningRate: number,
@@ -145,41 +120,27 @@ export class StepSession {
   ): Promise<StepResult> {
     this.#stepsDone++;
     const step = this.#step;
-    const scalars = OPTIMIZERS[this.#optimizer.kind].scalars(
-      this.#optimizer,
-      learningRate,
-      Math.ceil(this.#stepsDone / this.#batchesPerUpdate),
-    );
+    const scalars = { number: this.#stepsDone, learningRate, divergenceFactor };
     const feeds: Record<string, RuntimeTensor> = {
       ...this.#current.feeds,
       ...batchFeeds(step, batch),
+      ...scalarFeeds(step, this.#config, [scalars], []),
     };
-    for (const [name, input] of step.scalars) {
-      feeds[input] = floatTensor(Float32Array.of(scalars[name] as number), []);
-    }
-    if (step.divergence !== undefined) {
-      feeds[step.divergence.factor] = floatTensor(Float32Array.of(divergenceFactor), []);
-    }
-    if (step.updateDue !== undefined) {
-      const due = this.#stepsDone % this.#batchesPerUpdate === 0 ? 1 : 0;
-      feeds[step.updateDue] = floatTensor(Float32Array.of(due), []);
-    }
-    if (step.stepNumber !== undefined) {
-      const number = Uint32Array.of(this.#stepsDone);
-      feeds[step.stepNumber] = { type: "uint32", dims: [], data: number };
-    }
     if (step.details !== undefined) {
       const due = Uint8Array.of(wishes.details ? 1 : 0);
       feeds[step.details.due] = { type: "bool", dims: [], data: due };
     }
     this.#lastFeeds = feeds;
+    const next = this.#other ?? stateSet(step.state, new Map());
+    const start = performance.now();
     await this.#session.run(feeds, {
-      ...this.#other.fetches,
+      ...next.fetches,
       ...this.#results,
       ...(wishes.samples || wishes.details ? this.#samples : {}),
       ...(wishes.details ? this.#details : {}),
     });
-    [this.#current, this.#other] = [this.#other, this.#current];
+    this.#milliseconds = performance.now() - start;
+    [this.#current, this.#other] = [next, this.#current];
     const details = wishes.details ? this.#detailNumbers() : undefined;
     return {
       loss: this.#loss[0] as number,
@@ -189,6 +150,26 @@ export class StepSession {
       samples: wishes.samples ? this.#sampled() : new Map(),
       ...(details === undefined ? {} : { details }),
     };
+  }
+
+  get several(): StepsOfOneRun {
+    return this.#together;
+  }
+
+  get stepsDone(): number {
+    return this.#stepsDone;
+  }
+
+  get milliseconds(): number {
+    return this.#milliseconds;
+  }
+
+  advance(state: ReadonlyMap<string, Float32Array>, steps: number): void {
+    this.#current = stateSetOf(this.#step.state, state);
+    this.#stepsDone += steps;
+    // They would keep further sets alive.
+    this.#other = undefined;
+    this.#lastFeeds = {};
   }
 
   #sampled(): ReadonlyMap<string, Float32Array> {
@@ -203,7 +184,7 @@ export class StepSession {
   /** Of the step just run: the state it read is still in the other set of buffers. */
   #detailNumbers(): StepDetailNumbers | undefined {
     const { details } = this.#step;
-    if (details === undefined) return undefined;
+    if (details === undefined || this.#other === undefined) return undefined;
     const measured = {
       details,
       numbers: this.#details[details.output]?.data as Float32Array,
@@ -214,13 +195,11 @@ export class StepSession {
     return detailNumbers(measured, details.named);
   }
 
-  /** Begins anew. @param initial as for `create`. */
   restart(initial: ReadonlyMap<string, Float32Array>): void {
     this.#current = stateSet(this.#step.state, initial);
     this.#stepsDone = 0;
   }
 
-  /** Parameters, running statistics and optimizer state as of now; overwritten two steps later. */
   get state(): ReadonlyMap<string, Float32Array> {
     return this.#current.arrays;
   }
@@ -230,8 +209,9 @@ export class StepSession {
     return firstBadValue(runtime, this.#step, this.#lastFeeds);
   }
 
-  release(): Promise<void> {
-    return this.#session.release();
+  async release(): Promise<void> {
+    await this.#together.release();
+    await this.#session.release();
   }
 }
 
@@ -243,17 +223,30 @@ export function trainingSession(threads: number): SessionOptions {
   return { optimization: "extended", ...(threads === 0 ? {} : { threads }) };
 }
 
+function sessionOptions({ config, working = 0 }: StepSessionOptions): SessionOptions {
+  return { ...trainingSession(config.threads), plannedMemory: planMemory(working) };
+}
+
 function stateSet(
   state: readonly StateTensor[],
   initial: ReadonlyMap<string, Float32Array>,
 ): StateSet {
-  const arrays = new Map<string, Float32Array>();
+  const arrays = state.map(
+    ({ name, dims }) =>
+      [name, initial.get(name)?.slice() ?? new Float32Array(elementCount(dims))] as const,
+  );
+  return stateSetOf(state, new Map(arrays));
+}
+
+/** The arrays themselves, not copies. */
+function stateSetOf(
+  state: readonly StateTensor[],
+  arrays: ReadonlyMap<string, Float32Array>,
+): StateSet {
   const feeds: Record<string, RuntimeTensor> = {};
   const fetches: Record<string, RuntimeTensor> = {};
   for (const { name, next, dims } of state) {
-    const values = initial.get(name)?.slice() ?? new Float32Array(elementCount(dims));
-    arrays.set(name, values);
-    feeds[name] = fetches[next] = floatTensor(values, dims);
+    feeds[name] = fetches[next] = floatTensor(arrays.get(name) as Float32Array, dims);
   }
   return { arrays, feeds, fetches };
 }

@@ -77,6 +77,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     config,
     initial: checkpoint?.state ?? initial,
     stepsDone: checkpoint?.progress.stepsDone ?? 0,
+    working: memory.working,
   });
   try {
     await letCancel(signal);

@@ -8,7 +8,7 @@ import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
 import { namedParameters, relativeChange } from "../detail-numbers.ts";
 import type { LossSettings } from "../losses/loss.ts";
 import { OPTIMIZERS } from "../optimizers/table.ts";
-import type { StepResult, StepWishes, TrainingStep } from "../step-session.ts";
+import type { StepResult, StepWishes, TrainingStep } from "../training-step.ts";
 import type { TrainedWeight } from "./layer-weights.ts";
 import { clipped, penalized, withinLimit } from "./tensor-gradients.ts";
 import { TENSOR_LOSSES } from "./tensor-losses.ts";

@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Batch } from "../../../src/data/batches.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { elementCount } from "../../../src/graph/tensor.ts";
 import type { ConvRecipes } from "../../../src/operators/conv-recipe.ts";
@@ -7,10 +8,12 @@ import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-
 import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
 import { buildWithFastest } from "../../../src/training/fastest-recipes.ts";
 import { lossValue, sampleInput } from "../../../src/training/forward-part.ts";
+import { mostAlive } from "../../../src/training/memory-estimate.ts";
 import { initialValues, trainableParameters } from "../../../src/training/parameters.ts";
 import { buildStepGraph } from "../../../src/training/step-graph.ts";
 import { StepSession } from "../../../src/training/step-session.ts";
-import { randomBatch } from "./random-batch.ts";
+import { MOST_STEPS_OF_RUN } from "../../../src/training/training-step.ts";
+import { randomBatches } from "./random-batch.ts";
 
 const WARM_UP = 10;
 
@@ -56,14 +59,12 @@ export async function measureStep(
     graph,
     weights.map((tensor) => tensor.name),
   );
-  const session = await StepSession.create(runtime, stepGraph, { config, initial });
-  const batch = randomBatch(options.batch, elementCount(inputShape));
-  const milliseconds: number[] = [];
-  for (let step = 0; step < WARM_UP + options.steps; step++) {
-    const start = performance.now();
-    await session.run(batch, config.optimizer.learningRate, { samples: false, details: false });
-    milliseconds.push(performance.now() - start);
-  }
+  const session = await StepSession.create(runtime, stepGraph, {
+    config,
+    initial,
+    working: mostAlive(stepGraph.graph),
+  });
+  const milliseconds = await timedSteps(session, options, elementCount(inputShape));
   await session.release();
   const measured = milliseconds.slice(WARM_UP).sort((a, b) => a - b);
   return {
@@ -71,4 +72,28 @@ export async function measureStep(
     minMs: measured[0] ?? Number.NaN,
     nodes: stepGraph.graph.nodes.length,
   };
+}
+
+/** What each step takes, where as many are one run as training would take together. */
+async function timedSteps(
+  session: StepSession,
+  { batch, steps }: { readonly batch: number; readonly steps: number },
+  numbers: number,
+): Promise<number[]> {
+  const stack = randomBatches(batch, numbers, MOST_STEPS_OF_RUN);
+  const { learningRate } = DEFAULT_TRAINING_CONFIG.optimizer;
+  const wishes = { samples: false, details: false };
+  const milliseconds: number[] = [];
+  while (milliseconds.length < WARM_UP + steps) {
+    const { count } = session.several;
+    const planned = stack.batches
+      .slice(0, count)
+      .map((each) => ({ batch: each, learningRate, divergenceFactor: 0, wishes }));
+    const start = performance.now();
+    if (count === 1) await session.run(planned[0]?.batch as Batch, learningRate, wishes);
+    else await session.several.run(planned, stack.first(count), { untilNotFinite: true });
+    const each = (performance.now() - start) / count;
+    milliseconds.push(...Array<number>(count).fill(each));
+  }
+  return milliseconds;
 }
