@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { GraphProtoSchema, type NodeProto, type ValueInfoProto } from "onnx-buf";
+import { type GraphProto, GraphProtoSchema, type NodeProto, type ValueInfoProto } from "onnx-buf";
 import { GraphBuilder, makeNode, makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { takenNames } from "../graph/edit.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { STEP_OPSET } from "../operators/operator.ts";
 import { partFor } from "./forward-part.ts";
@@ -36,67 +36,88 @@ export function buildSeveralSteps(step: StepGraph): SeveralSteps {
   const results = resultsOf(step);
   const part = stepWithoutDetails(step, results);
   const builder = new GraphBuilder(takenNames(step.graph));
-  const iteration = builder.freshName("step_of_run");
-  const going = builder.freshName("going");
-  const stillGoing = builder.freshName("still_going");
-  const stateNames = new Set(step.state.map(({ name }) => name));
-  const each = part.inputs.filter(({ name }) => !stateNames.has(name));
-  const stacked = new Map(each.map(({ name }) => [name, builder.freshName(`${name}_of_steps`)]));
-  const body = create(GraphProtoSchema, {
-    name: "one step",
-    node: [
-      makeNode("Identity", [going], [stillGoing]),
-      ...[...stacked].map(([name, stack]) => makeNode("Gather", [stack, iteration], [name])),
-      ...part.nodes,
-    ] as NodeProto[],
-    input: [
-      makeValueInfo(iteration, DataType.INT64, []),
-      makeValueInfo(going, DataType.BOOL, []),
-      ...step.state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
-    ] as ValueInfoProto[],
-    output: [
-      makeValueInfo(stillGoing, DataType.BOOL, []),
-      ...step.state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
-      ...results.map((name) => outputInfo(step.graph, name)),
-    ] as ValueInfoProto[],
-  });
+  const fresh = (names: readonly string[], end: string) =>
+    new Map(names.map((name) => [name, builder.freshName(`${name}_${end}`)] as const));
+  const stateNames = step.state.map(({ name }) => name);
+  const each = part.inputs.filter(({ name }) => !stateNames.includes(name));
+  const stacked = fresh(
+    each.map(({ name }) => name),
+    "of_steps",
+  );
+  const stackedResults = fresh(results, "of_steps");
+  const [before, after] = [fresh(stateNames, "before"), fresh(stateNames, "after")];
   const count = builder.freshName("step_count");
-  const state = new Map(
-    step.state.map(({ name }) => [
-      name,
-      { before: builder.freshName(`${name}_before`), after: builder.freshName(`${name}_after`) },
-    ]),
-  );
-  const stackedResults = new Map(
-    results.map((name) => [name, builder.freshName(`${name}_of_steps`)]),
-  );
+  const body = bodyOf(step, { builder, nodes: part.nodes, stacked, results });
   builder.nodes.push(
     makeNode(
       "Loop",
-      [count, "", ...[...state.values()].map(({ before }) => before)],
-      [...[...state.values()].map(({ after }) => after), ...stackedResults.values()],
+      [count, "", ...before.values()],
+      [...after.values(), ...stackedResults.values()],
       { name: "steps", attributes: { body: { graph: body } } },
     ),
   );
-  const states = (end: "before" | "after") =>
-    step.state.map(({ name, dims }) =>
-      makeValueInfo(state.get(name)?.[end] ?? "", DataType.FLOAT, dims),
-    );
+  const states = (names: ReadonlyMap<string, string>) =>
+    step.state.map(({ name, dims }) => floats(names.get(name) as string, dims));
   const inputs = [
     makeValueInfo(count, DataType.INT64, []),
-    ...each.map((info) => stackOf(info, stacked.get(info.name) ?? "")),
-    ...states("before"),
+    ...each.map((info) => stackOf(info, stacked.get(info.name) as string)),
+    ...states(before),
   ];
-  const outputs = [
-    ...states("after"),
-    ...results.map((name) => stackOf(outputInfo(step.graph, name), stackedResults.get(name) ?? "")),
-  ];
+  const stacks = results.map((name) =>
+    stackOf(outputInfo(step.graph, name), stackedResults.get(name) as string),
+  );
   for (const tensor of part.initializers.values()) builder.addInitializer(tensor);
-  const graph = {
-    ...builder.build("training steps", inputs, outputs, STEP_OPSET),
-    opsets: step.graph.opsets,
+  const built = builder.build("training steps", inputs, [...states(after), ...stacks], STEP_OPSET);
+  return {
+    // ONNX Runtime's own operators stand in the body, where the builder does not see them.
+    graph: { ...built, opsets: step.graph.opsets },
+    count,
+    stacked,
+    state: new Map(
+      stateNames.map((name) => [
+        name,
+        { before: before.get(name) as string, after: after.get(name) as string },
+      ]),
+    ),
+    results: stackedResults,
   };
-  return { graph, count, stacked, state, results: stackedResults };
+}
+
+/** One step: what differs from step to step is gathered from the stacks by the step's number. */
+function bodyOf(
+  step: StepGraph,
+  parts: {
+    readonly builder: GraphBuilder;
+    readonly nodes: readonly Node[];
+    readonly stacked: ReadonlyMap<string, string>;
+    readonly results: readonly string[];
+  },
+): GraphProto {
+  const { builder, nodes, stacked, results } = parts;
+  const iteration = builder.freshName("step_of_run");
+  const going = builder.freshName("going");
+  const stillGoing = builder.freshName("still_going");
+  const gathered = [...stacked].map(([name, stack]) =>
+    makeNode("Gather", [stack, iteration], [name]),
+  );
+  return create(GraphProtoSchema, {
+    name: "one step",
+    node: [makeNode("Identity", [going], [stillGoing]), ...gathered, ...nodes] as NodeProto[],
+    input: [
+      makeValueInfo(iteration, DataType.INT64, []),
+      makeValueInfo(going, DataType.BOOL, []),
+      ...step.state.map(({ name, dims }) => floats(name, dims)),
+    ] as ValueInfoProto[],
+    output: [
+      makeValueInfo(stillGoing, DataType.BOOL, []),
+      ...step.state.map(({ next, dims }) => floats(next, dims)),
+      ...results.map((name) => outputInfo(step.graph, name)),
+    ] as ValueInfoProto[],
+  });
+}
+
+function floats(name: string, dims: readonly number[]): ValueInfo {
+  return makeValueInfo(name, DataType.FLOAT, dims);
 }
 
 /** What each step gives: loss, what was added to it, output and samples. */
