@@ -1,5 +1,6 @@
 import type {
   LayerDetail,
+  LayerSite,
   ModelTextRequest,
   ModelTextView,
   RewriteTextRequest,
@@ -53,7 +54,7 @@ export interface EngineMethods {
   layerDetail(params: ModelTextRequest & { readonly layer: string }): LayerDetail;
   /** What the passes could do at one layer of it, with their default options. */
   layerSites(params: ModelTextRequest & { readonly layer: string }): {
-    readonly sites: readonly TechniqueSite[];
+    readonly sites: readonly LayerSite[];
   };
   /** What a pass makes of it, as changes of the text and new files of weights; nothing is changed. */
   rewriteText(params: RewriteTextRequest): RewrittenText;

@@ -1,4 +1,4 @@
-import type { PassRequest } from "./engine.ts";
+import type { PassRequest, TechniqueSite } from "./engine.ts";
 import type { Finding, JsonNumber, PassReport } from "./reports.ts";
 
 /** The text of a model.json as it stands in an editor, saved or not. */
@@ -66,6 +66,9 @@ export interface LayerWeight {
   /** The largest distance from 1, for what a new BatchNorm has as ones: gamma and the variance. */
   readonly fromOne?: JsonNumber;
 }
+
+/** What a pass could do at a layer, or why the file's format has no place for the result. */
+export type LayerSite = TechniqueSite & { readonly refusal?: string };
 
 export interface RewriteTextRequest extends ModelTextRequest, PassRequest {
   /** A folder of the asker's for the new files of weights. */

@@ -1,9 +1,9 @@
 import type { EngineMethods } from "../../protocol/engine.ts";
 import type { ModelTextRequest, RewriteTextRequest } from "../../protocol/model-text.ts";
 import { type RequestContext, throwIfCancelled } from "../context.ts";
-import { sitesAt } from "../technique-sites.ts";
 import { layerDetail } from "./layer-detail.ts";
-import { layersByNode, modelTextView } from "./model-text-view.ts";
+import { layerSites } from "./layer-sites.ts";
+import { modelTextView } from "./model-text-view.ts";
 import { ModelTexts } from "./model-texts.ts";
 import { rewriteText } from "./rewrite-text.ts";
 
@@ -19,11 +19,10 @@ export function modelTextMethods() {
     },
     layerDetail: async (params: ModelTextRequest & { readonly layer: string }) =>
       layerDetail((await texts.readable(params)).graph, params.layer),
-    layerSites: async (params: ModelTextRequest & { readonly layer: string }) => {
-      const { graph } = await texts.readable(params);
-      const nodes = [...layersByNode(graph)].filter(([, layer]) => layer === params.layer);
-      return { sites: nodes.flatMap(([node]) => sitesAt(graph, node)) };
-    },
+    layerSites: async (
+      params: ModelTextRequest & { readonly layer: string },
+      { signal }: RequestContext,
+    ) => ({ sites: layerSites((await texts.readable(params)).graph, params.layer, signal) }),
     rewriteText: async (params: RewriteTextRequest, context: RequestContext) =>
       rewriteText(await texts.readable(params), params, context),
   } satisfies Partial<Record<keyof EngineMethods, unknown>>;

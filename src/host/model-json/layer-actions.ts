@@ -1,4 +1,6 @@
 import type * as vscode from "vscode";
+import type { PassSelection } from "../../protocol/model-page.ts";
+import type { LayerSite } from "../../protocol/model-text.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import {
   type CommandOf,
@@ -45,11 +47,12 @@ export class LayerActions implements vscode.CodeActionProvider {
       findingActions(finding, rangeOf(finding.range), diagnostics, commandOf),
     );
     const sites = layer === undefined ? [] : await this.#sites(document, layer.path, token);
-    return [
-      ...fixes,
-      ...siteActions(sites, touched, commandOf),
-      ...foldAllActions(findings, commandOf),
-    ];
+    const actions = [...fixes, ...siteActions(sites, touched, commandOf)];
+    for (const site of sites) {
+      const action = site.refusal === undefined ? undefined : actions.find(doing(site));
+      if (action !== undefined) disable(action, site.refusal ?? "");
+    }
+    return [...actions, ...foldAllActions(findings, commandOf)];
   }
 
   async #sites(document: vscode.TextDocument, layer: string, token: vscode.CancellationToken) {
@@ -60,6 +63,21 @@ export class LayerActions implements vscode.CodeActionProvider {
       .catch(() => undefined);
     return answer?.sites ?? [];
   }
+}
+
+/** What the format has no place for is still listed, with the reason; nothing prefers it. */
+function disable(action: vscode.CodeAction, reason: string): void {
+  action.disabled = { reason };
+  action.isPreferred = false;
+  delete action.command;
+}
+
+/** Whether an action does what a pass could do at a site. */
+function doing({ pass, site }: LayerSite): (action: vscode.CodeAction) => boolean {
+  return ({ command }) => {
+    const selection: PassSelection | undefined = command?.arguments?.[1];
+    return selection?.pass === pass && selection.sites?.[0] === site;
+  };
 }
 
 function changeCommand(model: vscode.Uri): CommandOf {

@@ -166,10 +166,27 @@ test("a layer's shape, parameters and weights are told as the file has them", as
   await expect(methods.layerDetail({ path, text, layer: "nobody" })).rejects.toThrow(/nobody/);
 });
 
-test("passes that could act at a layer are found by its name", async () => {
-  const { path, text } = await saved("a model inside a model");
-  const { sites } = await modelTextMethods().layerSites({ path, text, layer: "encoder/inner_bn" });
-  expect(sites.map(({ pass }) => pass)).toContain("fold-batch-norm");
+test("passes that could act at a layer are found by its name; what layers cannot say has its reason", async () => {
+  const { path, text } = await saved("a Sequential CNN");
+  const sitesAt = async (layer: string, pass: string) => {
+    const { sites } = await modelTextMethods().layerSites({ path, text, layer }, context);
+    return sites.filter((site) => site.pass === pass);
+  };
+  expect(await sitesAt("bn_a", "fold-batch-norm")).toEqual([
+    expect.objectContaining({ site: "bn_a", title: "Fold bn_a into conv_a" }),
+  ]);
+  expect((await sitesAt("bn_a", "fold-batch-norm"))[0]?.refusal).toBeUndefined();
+  expect((await sitesAt("bn_a", "batch-norm-to-affine"))[0]?.refusal).toMatch(
+    /layer bn_a: its BatchNormalization became a /,
+  );
+
+  // One use of a shared layer alone cannot get other weights.
+  const nested = await saved("a model inside a model");
+  const request = { path: nested.path, text: nested.text, layer: "encoder/inner_bn" };
+  const { sites } = await modelTextMethods().layerSites(request, context);
+  const folds = sites.filter(({ pass }) => pass === "fold-batch-norm");
+  expect(folds).toHaveLength(2);
+  for (const { refusal } of folds) expect(refusal).toMatch(/layer encoder.inner/);
 });
 
 test("other JSON of that name, and JSON with a mistake, is nothing to speak of", async () => {
