@@ -11,6 +11,7 @@ import { recipeFile } from "../training/recipe-memory.ts";
 import { readResumableRun } from "../training/resumable-run.ts";
 import { train } from "../training/train.ts";
 import { commandContext } from "./command.ts";
+import { givenDataOptions } from "./data-options.ts";
 import { shown, type TrainCommandOptions } from "./train.ts";
 import { underSupervision } from "./training-process.ts";
 
@@ -31,6 +32,9 @@ async function startRun(model: string | undefined, options: TrainCommandOptions)
   }
   const config = await readTrainingConfig(options.config, {
     ...(options.data === undefined ? {} : { data: options.data }),
+    ...(options.dataOption === undefined
+      ? {}
+      : { dataOptions: givenDataOptions(options.dataOption) }),
     ...(options.weights === undefined ? {} : { weights: options.weights }),
     ...(options.seed === undefined ? {} : { seed: Number(options.seed) }),
   });
@@ -60,10 +64,18 @@ async function resumeRun(
   model: string | undefined,
   options: TrainCommandOptions,
 ): Promise<void> {
-  for (const name of ["output", "data", "config", "weights", "seed", "runs"] as const) {
+  for (const name of [
+    "output",
+    "data",
+    "dataOption",
+    "config",
+    "weights",
+    "seed",
+    "runs",
+  ] as const) {
     if (options[name] !== undefined) {
       throw new InputError(
-        `--${name}: a run goes on with its own options; leave it out beside --resume`,
+        `--${name === "dataOption" ? "data-option" : name}: a run goes on with its own options; leave it out beside --resume`,
       );
     }
   }

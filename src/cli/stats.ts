@@ -3,9 +3,11 @@ import type { ValueStatistics } from "../protocol/reports.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { modelStatistics } from "../training/model-statistics.ts";
 import { type AddCommand, commandContext, print, printJson } from "./command.ts";
+import { DATA_OPTION, givenDataOptions } from "./data-options.ts";
 
 interface StatsOptions {
   readonly data: string;
+  readonly dataOption?: readonly string[];
   readonly nodes?: string;
   readonly json?: boolean;
 }
@@ -16,13 +18,15 @@ export const addStats: AddCommand = (program) => {
     .command("stats")
     .description("show statistics of a model's activations on data")
     .argument("<model>", "model file")
-    .requiredOption("--data <data>", 'data set: a file, or "digits"')
+    .requiredOption("--data <data>", 'data set: a file, a folder, or "digits"')
+    .option(...DATA_OPTION)
     .option("--nodes <names>", "nodes or values, separated by commas")
     .option("--json", "print one JSON object")
     .action(async (model: string, options: StatsOptions) => {
       const values = await modelStatistics({
         graph: await readModel(model),
         data: options.data,
+        dataOptions: givenDataOptions(options.dataOption),
         runtime: await loadRuntime(),
         signal: commandContext().signal,
         ...(options.nodes === undefined ? {} : { nodes: options.nodes.split(",") }),

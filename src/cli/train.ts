@@ -1,5 +1,6 @@
 import type { TrainingEvent } from "../protocol/training.ts";
 import { type AddCommand, printJson } from "./command.ts";
+import { DATA_OPTION } from "./data-options.ts";
 import { TrainingDisplay } from "./training-display.ts";
 import { isTrainingProcess } from "./training-process.ts";
 import { superviseTraining } from "./training-supervisor.ts";
@@ -7,6 +8,7 @@ import { superviseTraining } from "./training-supervisor.ts";
 export interface TrainCommandOptions {
   readonly output?: string;
   readonly data?: string;
+  readonly dataOption?: readonly string[];
   readonly config?: string;
   readonly weights?: string;
   readonly seed?: string;
@@ -25,7 +27,8 @@ export const addTrain: AddCommand = (program, setExitCode) => {
     .description("train a model with early stopping; Ctrl-C keeps the best so far")
     .argument("[model]", "model file; with --resume the run's own where left out")
     .option("-o, --output <file>", "where the best model goes")
-    .option("--data <data>", 'data set: a file, or "digits"')
+    .option("--data <data>", 'data set: a file, a folder, or "digits"')
+    .option(...DATA_OPTION)
     .option("--config <file>", "options as JSON; what it leaves out keeps its default")
     .option("--weights <start>", '"fresh" random weights, or "keep" those of the file')
     .option("--seed <number>", "seed of weights, split and order")

@@ -5,6 +5,7 @@ import { asInputError } from "../formats/onnx/write.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { ForwardMode } from "../operators/operator.ts";
+import type { DataOptions } from "../protocol/data-options.ts";
 import { type GradientReport, jsonNumber } from "../protocol/reports.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { sampleInput } from "../training/forward-part.ts";
@@ -15,6 +16,7 @@ import type { RequestContext } from "./context.ts";
 export interface GradientsRequest {
   /** "digits" or a path; all of it is one batch. */
   readonly data: string;
+  readonly dataOptions?: Partial<DataOptions>;
   readonly loss: string;
   readonly mode: string;
   /** The .npz file that gets one array a parameter, named as in the model. */
@@ -30,12 +32,16 @@ const MODES: Readonly<Record<string, ForwardMode>> = { train: "training", infere
  */
 export async function writeGradients(
   graph: Graph,
-  { data, loss, mode, output }: GradientsRequest,
+  { data, dataOptions, loss, mode, output }: GradientsRequest,
   { signal }: RequestContext,
 ): Promise<GradientReport> {
   const forwardMode = choice("--mode", mode, MODES);
   const { targetKind } = choice("--loss", loss, LOSSES);
-  const dataset = await openDataset(data, { kind: targetKind, input: sampleInput(graph) });
+  const dataset = await openDataset(data, {
+    kind: targetKind,
+    input: sampleInput(graph),
+    options: dataOptions,
+  });
   const result = await modelGradients({
     graph,
     dataset,

@@ -1,5 +1,6 @@
 import { openDataset } from "../data/open-dataset.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { DataOptions } from "../protocol/data-options.ts";
 import type { ValueStatistics } from "../protocol/reports.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { StatisticsCollector } from "../statistics/value-statistics.ts";
@@ -11,6 +12,7 @@ export interface ModelStatisticsOptions {
   readonly graph: Graph;
   /** "digits" or a path to a data set; targets are not needed. */
   readonly data: string;
+  readonly dataOptions?: Partial<DataOptions>;
   /** Names of nodes or values; what enters the nonlinearities when left out. */
   readonly nodes?: readonly string[];
   readonly runtime: Runtime;
@@ -29,7 +31,10 @@ export async function modelStatistics(
   const { graph, runtime } = options;
   const values = resolveValues(graph, options.nodes ?? "auto", "nodes");
   if (values.length === 0) return [];
-  const dataset = await openDataset(options.data, { input: sampleInput(graph) });
+  const dataset = await openDataset(options.data, {
+    input: sampleInput(graph),
+    options: options.dataOptions,
+  });
   const collectors = new Map(values.map((name) => [name, new StatisticsCollector(name)]));
   const { signal } = options;
   const run = { graph, dataset, values, runtime, ...(signal === undefined ? {} : { signal }) };
