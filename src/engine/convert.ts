@@ -6,6 +6,7 @@ import { changeNode } from "../graph/edit.ts";
 import { type Graph, requiredInputs } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { withoutOrigin } from "../graph/node-origin.ts";
+import { requireComputed } from "../graph/opaque-node.ts";
 import { declaredType } from "../operators/infer-shapes.ts";
 import type { Certificate, ConvertReport } from "../protocol/reports.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
@@ -38,6 +39,7 @@ export async function convertModel(
   const names = { from: graph.source.format, to: format.id };
   if (format.layers === undefined || format.id === graph.source.format) {
     const kept = format.id === graph.source.format;
+    if (!kept) requireComputed(graph);
     const written = kept ? graph : { ...graph, nodes: graph.nodes.map(withoutOrigin) };
     await saveModel(written, target, savingIn(context));
     return { ...names, nodes: written.nodes.length };

@@ -50,6 +50,23 @@ describe("fold", () => {
   });
 });
 
+test("convert tells the formats, and refuses an ending that names none", async () => {
+  const folder = await temporaryFolder();
+  const out = join(folder, "model.json");
+  const result = await normlens(["convert", SAMPLE, "-o", out, "--json"]);
+  expect(result.code).toBe(0);
+  expect(JSON.parse(result.stdout)).toMatchObject({
+    from: "onnx",
+    to: "tfjs",
+    certificate: { pass: true },
+  });
+  const verified = await normlens(["verify", SAMPLE, out, "--json"]);
+  expect(JSON.parse(verified.stdout).pass).toBe(true);
+  const refused = await normlens(["convert", SAMPLE, "-o", join(folder, "model.pb")]);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/^normlens: .*model\.pb: its ending names no format.*\n$/);
+});
+
 test("apply changes the places that are named, and refuses others", async () => {
   const folder = await temporaryFolder();
   const out = join(folder, "out.onnx");

@@ -26,7 +26,8 @@ export function functionalConfig(model: FunctionalModel, dialect: TargetDialect)
     output_layers: references(model.outputs),
   };
   if (dialect === "tfjs") return { class_name: "Functional", config };
-  return { module: "keras", class_name: "Functional", config, registered_name: "Functional" };
+  const module = "keras.src.models.functional";
+  return { module, class_name: "Functional", config, registered_name: "Functional" };
 }
 
 function tfjsLayer(layer: WrittenLayer): JsonObject {

@@ -196,15 +196,16 @@ function gather(call: NodeCall): WrittenValue {
   const counted = place < 0 ? place + size : place;
   const cut = cropped(call, value, axis, counted, size - counted - 1);
   const kept = call.outputShape().length === value.shape.length;
-  return kept ? cut : without(cut, [axis]);
+  return kept ? cut : without(call, cut, [axis]);
 }
 
 /** The value without axes of size 1. */
-function without(value: WrittenValue, gone: readonly number[]): WrittenValue {
+function without(call: NodeCall, value: WrittenValue, gone: readonly number[]): WrittenValue {
+  const kept = value.axes.filter((axis) => !gone.includes(axis));
+  const placed = call.arranged(value, kept);
   const left = value.shape.flatMap((_, axis) => (gone.includes(axis) ? [] : [axis]));
   const shape = left.map((axis) => value.shape[axis] ?? 1);
-  const there = value.axes.filter((axis) => !gone.includes(axis));
-  return { ...value, shape, axes: there.map((axis) => left.indexOf(axis)) };
+  return { ...placed, shape, axes: kept.map((axis) => left.indexOf(axis)) };
 }
 
 function squeeze(call: NodeCall): WrittenValue {
@@ -214,8 +215,7 @@ function squeeze(call: NodeCall): WrittenValue {
   const all = value.shape.flatMap((size, axis) => (size === 1 ? [axis] : []));
   const gone = (stated ?? all).map((axis) => (axis < 0 ? axis + rank : axis));
   if (gone.includes(value.axes[0] ?? 0)) unwritable("it drops the batch");
-  const kept = value.axes.filter((axis) => !gone.includes(axis));
-  return without(call.arranged(value, kept), gone);
+  return without(call, value, gone);
 }
 
 function unsqueeze(call: NodeCall): WrittenValue {

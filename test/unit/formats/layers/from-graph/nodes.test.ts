@@ -28,10 +28,12 @@ test.each(nodeCases())("$name as layers of TensorFlow.js", async ({ graph, input
   const inputs = [randomInput(input)];
   const expected = await runGraph(graph, inputs);
   expect(Math.max(...(expected[0] ?? []).map(Math.abs))).toBeGreaterThan(1e-3);
-  const made = newTfjsModel(layersModel(graph, knownShapes(graph), "tfjs"), "a test");
+  const shapes = knownShapes(graph);
+  const made = newTfjsModel(layersModel(graph, shapes, "tfjs"), "a test");
   const file = join(await scratchFolder(), "model.json");
   await made.save(file, {});
   const model = await load(file);
+  expect(model.outputs[0]?.shape.length).toBe(shapes.shape(graph.outputs[0]?.name ?? "")?.length);
   expect(relativeDifference(runLayers(model, inputs), expected)).toBeLessThan(TOLERANCE);
   const again = await made.read();
   expect(verify(again)).toEqual([]);
