@@ -124,7 +124,7 @@ function parametricRelu(call: LayerCall): LayerValue {
   return { ...input, value: call.add("main", "PRelu", [input.value, call.weight("alpha", dims)]) };
 }
 
-export const activationLayers: readonly LayerRule[] = [
+const rules: readonly LayerRule[] = [
   { classNames: ["Activation"], build: (call) => activated(call, call.input, "main") },
   { classNames: ["ReLU"], build: relu },
   {
@@ -161,6 +161,11 @@ export const activationLayers: readonly LayerRule[] = [
     },
   },
 ];
+
+export const activationLayers: readonly LayerRule[] = rules.map((rule) => ({
+  ...rule,
+  keepsMask: true,
+}));
 
 /** Values that an integer input has to become first. */
 export function asFloat(call: LayerCall, x: LayerValue): LayerValue {

@@ -5,7 +5,7 @@ import type { LayerValue } from "./layer-value.ts";
 
 /** y = activation(x·W + b) over the last axis, with W of (inputs, units) as in the file. */
 function dense(call: LayerCall): LayerValue {
-  const input = call.inFileOrder(call.input);
+  const input = call.input.timeFirst ? call.input : call.inFileOrder(call.input);
   const units = call.fields.size("units");
   const features = knownSize(call, input.shape.at(-1), "the size of its input's last axis");
   const kernel = call.weight("kernel", [features, units], { sizes: { units: -1 } });
@@ -21,4 +21,6 @@ function dense(call: LayerCall): LayerValue {
   return activated(call, { ...input, value, shape });
 }
 
-export const denseLayers: readonly LayerRule[] = [{ classNames: ["Dense"], build: dense }];
+export const denseLayers: readonly LayerRule[] = [
+  { classNames: ["Dense"], build: dense, keepsMask: true, anyTimeOrder: true },
+];

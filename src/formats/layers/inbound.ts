@@ -10,6 +10,8 @@ export interface TensorReference {
   readonly argument?: string;
   /** An argument of the same call that changes what the layer computes, as "name = value". */
   readonly unfollowed?: string;
+  /** Numbers among the arguments of the same call, in their order. */
+  readonly numbers?: readonly number[];
   /** Its sizes with the batch, where the file states them, as Keras 3 does. */
   readonly shape?: readonly (number | null)[];
 }
@@ -59,17 +61,25 @@ function reference(value: Json, where: string): TensorReference {
 function kerasTensors(call: JsonObject, where: string): TensorReference[] {
   const rest = unfollowed(call.kwargs);
   const others: string[] = [];
+  const numbers: number[] = [];
   const collect = (value: Json | undefined): TensorReference[] => {
     if (isList(value)) return value.flatMap(collect);
     if (isKerasTensor(value)) return [kerasReference(value, where)];
-    if (value !== undefined) others.push(`an argument ${shown(value)}`);
+    if (typeof value === "number") numbers.push(value);
+    else if (value !== undefined) others.push(`an argument ${shown(value)}`);
     return [];
   };
   const found = collect(call.args).map((each) => ({ ...each, ...rest }));
   const named = argumentTensors(call.kwargs, where);
   const [first, ...more] = found;
-  if (first === undefined || others.length === 0) return [...found, ...named];
-  return [{ ...first, unfollowed: others[0] ?? "" }, ...more, ...named];
+  if (first === undefined) return named;
+  const [other] = others;
+  const stated = {
+    ...first,
+    ...(numbers.length > 0 ? { numbers } : {}),
+    ...(other === undefined ? {} : { unfollowed: other }),
+  };
+  return [stated, ...more, ...named];
 }
 
 function isKerasTensor(value: Json | undefined): value is { readonly config: JsonObject } {

@@ -5,6 +5,7 @@ import { InputError } from "../../graph/input-error.ts";
 import { withOrigin } from "../../graph/node-origin.ts";
 import { elementCount, float32Tensor, type Tensor } from "../../graph/tensor.ts";
 import type { Fields } from "./fields.ts";
+import type { LayerRule } from "./layer-rule.ts";
 import {
   channelsFirstOrder,
   channelsLastOrder,
@@ -73,6 +74,8 @@ export type Dialect = "tfjs" | "keras2" | "keras3";
 /** What all calls of a model share. */
 export interface CallContext {
   readonly store: WeightStore;
+  /** The rule of a class, for layers that wrap others. */
+  readonly rule: (className: string) => LayerRule | undefined;
   readonly dialect: Dialect;
   /** Initializers made for weights of earlier calls, by the weight's stored name. */
   readonly made: Map<string, string>;
@@ -98,6 +101,8 @@ export class LayerCall {
     readonly inputs: readonly LayerValue[],
     readonly builder: GraphBuilder,
     readonly context: CallContext,
+    /** Numbers among the arguments of the call. */
+    readonly numbers: readonly number[] = [],
   ) {}
 
   get fields(): Fields {
@@ -191,7 +196,11 @@ export class LayerCall {
     const { store } = this.context;
     const index = this.#weights++;
     const { alias = name } = request;
-    const stored = store.find(this.path, name, index) ?? store.find(this.path, alias, index);
+    // Up to Keras 2 the weights of a wrapped layer go by the name of the one around it.
+    const paths = wrapped ? [this.path, this.path.slice(0, -1)] : [this.path];
+    const stored = paths
+      .flatMap((path) => [name, alias].map((each) => store.find(path, each, index)))
+      .find((each) => each !== undefined);
     if (stored === undefined) this.refuse(`the file has no weight ${name} for it`);
     if (!sameSizes(stored.dims, dims)) {
       this.refuse(`weight ${stored.name} has shape [${stored.dims}]; [${dims}] is needed`);
@@ -229,24 +238,28 @@ export class LayerCall {
   /** The value with its channels as axis 1. */
   channelsFirst(value: LayerValue): string {
     if (value.moved) return value.value;
-    const { length } = value.shape;
-    return turnedValue(
-      this.builder,
-      this.context,
-      this.inFileOrder(value),
-      channelsFirstOrder(length),
-    );
+    return this.#turned(this.inFileOrder(value), channelsFirstOrder(value.shape.length));
   }
 
   /** The value in the file's order. */
   inFileOrder(value: LayerValue): LayerValue {
-    return inFileOrder(this.builder, this.context, value);
+    return inFileOrder(value, (each, order) => this.#turned(each, order));
   }
 
   /** A sequence (batch, time, …) as (time, batch, …). */
   timeFirst(value: LayerValue): string {
     if (value.timeFirst) return value.value;
-    return turnedValue(this.builder, this.context, this.inFileOrder(value), timeOrder(value));
+    return this.#turned(this.inFileOrder(value), timeOrder(value));
+  }
+
+  /** What an unfinished node of this layer makes is turned by one of its nodes, behind it. */
+  #turned(value: LayerValue, order: readonly number[]): string {
+    if (!this.#pending.some(({ outputs }) => outputs.includes(value.value))) {
+      return turnedValue(this.builder, this.context, value, order);
+    }
+    if (isPlainOrder(value, order)) return value.value;
+    const part = `turned/${this.#pending.length}`;
+    return this.add(part, "Transpose", [value.value], { perm: { ints: order } });
   }
 
   /**
@@ -280,37 +293,49 @@ export class LayerCall {
 
 /** The value in the file's order. */
 export function inFileOrder(
-  builder: GraphBuilder,
-  context: CallContext,
   value: LayerValue,
+  turned: (value: LayerValue, order: readonly number[]) => string,
 ): LayerValue {
   if (!value.moved && !value.timeFirst) return value;
   const order = value.moved ? channelsLastOrder(value.shape.length) : timeOrder(value);
-  const turned = turnedValue(builder, context, value, order);
-  return { ...value, value: turned, moved: false, timeFirst: false };
+  return { ...value, value: turned(value, order), moved: false, timeFirst: false };
 }
 
 /** Each value is turned once, whoever reads it; a turn of a turned value is the value it was. */
-function turnedValue(
+export function turnedValue(
   builder: GraphBuilder,
-  context: CallContext,
-  { value, shape }: LayerValue,
+  { turned }: CallContext,
+  value: LayerValue,
   order: readonly number[],
 ): string {
-  if (order.every((axis, index) => axis === index) || shape.length <= 2) return value;
+  if (isPlainOrder(value, order)) return value.value;
   const inverse = order.map((_, axis) => order.indexOf(axis));
-  const known = context.turned.get(`${value}:${order}`);
+  const known = turned.get(`${value.value}:${order}`);
   if (known !== undefined) return known;
   const attributes = { perm: { ints: order } };
-  const turned = builder.add("Transpose", [value], { attributes, stem: `${value}/turned` });
-  context.turned.set(`${value}:${order}`, turned);
-  context.turned.set(`${turned}:${inverse}`, value);
-  return turned;
+  const options = { attributes, stem: `${value.value}/turned` };
+  const result = builder.add("Transpose", [value.value], options);
+  turned.set(`${value.value}:${order}`, result);
+  turned.set(`${result}:${inverse}`, value.value);
+  return result;
+}
+
+function isPlainOrder({ shape }: LayerValue, order: readonly number[]): boolean {
+  return shape.length <= 2 || order.every((axis, index) => axis === index);
 }
 
 /** The axes of (batch, time, …) in the order (time, batch, …), and the other way round. */
 function timeOrder({ shape }: LayerValue): number[] {
   return shape.map((_, axis) => (axis < 2 ? 1 - axis : axis));
+}
+
+/** The only number among the arguments of a call. */
+export function knownNumber(call: LayerCall): number {
+  const [number, ...others] = call.numbers;
+  if (number === undefined || others.length > 0) {
+    call.cannotExpress(`it is called with ${call.numbers.length} numbers`);
+  }
+  return number as number;
 }
 
 export function knownSize(call: LayerCall, size: Size | undefined, what: string): number {

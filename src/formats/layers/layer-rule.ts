@@ -21,6 +21,8 @@ export interface LayerRule {
   readonly keepsMask?: boolean;
   /** The layer takes sequences in either order of time and batch. */
   readonly anyTimeOrder?: boolean;
+  /** The layer may be called with numbers beside its tensors (LayerCall.numbers). */
+  readonly takesNumbers?: boolean;
   /** Names of arguments by which tensors may be passed, behind those passed by place. */
   readonly tensorArguments?: readonly string[];
 }

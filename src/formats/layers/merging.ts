@@ -1,6 +1,7 @@
 import type { LayerCall } from "./layer-call.ts";
 import type { LayerRule } from "./layer-rule.ts";
-import { type LayerValue, type Size, valueAxis } from "./layer-value.ts";
+import { DIFFERING_MASKS, type LayerValue, type Size, valueAxis } from "./layer-value.ts";
+import { unitLength } from "./sample-normalization.ts";
 import { shapeText } from "./window.ts";
 
 /** All inputs in one layout: with channels first where any of them is so and all have its rank. */
@@ -35,6 +36,12 @@ function broadcast(call: LayerCall, values: readonly LayerValue[]): Size[] {
   });
 }
 
+/** The mask that all have; several are joined in ways that differ between versions of Keras. */
+function joinedMask(values: readonly LayerValue[]): string | undefined {
+  const [first, ...others] = values.map(({ mask }) => mask);
+  return others.every((mask) => mask === first) ? first : DIFFERING_MASKS;
+}
+
 function inputShapes(values: readonly LayerValue[]): string {
   return values.map(({ shape }) => `[${shapeText(shape)}]`).join(" and ");
 }
@@ -50,7 +57,7 @@ function merging(opType: string, averaged = false): (call: LayerCall) => LayerVa
       value = call.add(last ? "main" : `merge${index}`, opType, [value, other.value]);
     }
     if (averaged) value = call.add("main", "Div", [value, call.builder.scalar(values.length)]);
-    return { ...first, value, shape };
+    return { ...first, value, shape, mask: joinedMask(values) };
   };
 }
 
@@ -84,16 +91,65 @@ function concatenate(call: LayerCall): LayerValue {
   return {
     ...first,
     value,
+    mask: joinedMask(values),
     shape: first.shape.map((size, each) => (each === axis ? total : size)),
   };
 }
 
+/**
+ * Sums of products along one axis of each input, for each sample; the other axes stand one behind the
+ * other. Of two rows the one number keeps its axis.
+ */
+function dot(call: LayerCall): LayerValue {
+  const [one, two, ...others] = call.inputs.map((input) => call.inFileOrder(input));
+  if (one === undefined || two === undefined || others.length > 0) {
+    call.refuse(`it has ${call.inputs.length} inputs, not two`);
+  }
+  const pair = [one as LayerValue, two as LayerValue] as const;
+  const stated = call.fields.integers("axes");
+  const axes = pair.map(({ shape }, index) => {
+    const axis = stated[stated.length === 1 ? 0 : index] ?? 0;
+    return axis < 0 ? axis + shape.length : axis;
+  });
+  const [first = 0, second = 0] = axes;
+  const sizes = pair.map(({ shape }, index) => shape[axes[index] ?? 0] ?? null);
+  const fits = sizes[0] === null || sizes[1] === null || sizes[0] === sizes[1];
+  const inside = pair.every(({ shape }, index) => shape[axes[index] ?? 0] !== undefined);
+  if (stated.length > 2 || first < 1 || second < 1 || !inside || !fits) {
+    call.refuse(`its axes [${stated}] do not fit its inputs: ${inputShapes(pair)}`);
+  }
+  const factors = pair.map(({ value }, index) =>
+    call.fields.boolean("normalize", false)
+      ? unitLength(call, value, [axes[index] ?? 1], `unit${index}`)
+      : value,
+  );
+  // The batch is a, what is summed over z; the axes of the inputs have letters of their own.
+  const letters = pair.map(({ shape }, index) =>
+    shape.map((_, axis) => {
+      if (axis === 0) return "a";
+      if (axis === axes[index]) return "z";
+      return ("bcdefghi mnopqrst".split(" ")[index] ?? "").charAt(axis);
+    }),
+  );
+  const [left = [], right = []] = letters;
+  const rest = [...left.slice(1), ...right.slice(1)].filter((letter) => letter !== "z");
+  const equation = `${left.join("")},${right.join("")}->a${rest.join("")}`;
+  const product = call.add("main", "Einsum", factors, { equation: { string: equation } });
+  const without = ({ shape }: LayerValue, axis: number) =>
+    shape.slice(1).filter((_, each) => each + 1 !== axis);
+  const shape = [pair[0].shape[0] ?? null, ...without(pair[0], first), ...without(pair[1], second)];
+  const result = { ...pair[0], mask: undefined };
+  if (shape.length > 1) return { ...result, value: product, shape };
+  const column = call.add("column", "Unsqueeze", [product, call.builder.ints([1])]);
+  return { ...result, value: column, shape: [...shape, 1] };
+}
+
 export const mergingLayers: readonly LayerRule[] = [
-  { classNames: ["Add"], build: merging("Add") },
-  { classNames: ["Multiply"], build: merging("Mul") },
-  { classNames: ["Average"], build: merging("Add", true) },
-  { classNames: ["Maximum"], build: merging("Max") },
-  { classNames: ["Minimum"], build: merging("Min") },
+  { classNames: ["Add"], build: merging("Add"), keepsMask: true },
+  { classNames: ["Multiply"], build: merging("Mul"), keepsMask: true },
+  { classNames: ["Average"], build: merging("Add", true), keepsMask: true },
+  { classNames: ["Maximum"], build: merging("Max"), keepsMask: true },
+  { classNames: ["Minimum"], build: merging("Min"), keepsMask: true },
   {
     classNames: ["Subtract"],
     build: (call) => {
@@ -101,5 +157,6 @@ export const mergingLayers: readonly LayerRule[] = [
       return merging("Sub")(call);
     },
   },
-  { classNames: ["Concatenate"], build: concatenate },
+  { classNames: ["Concatenate"], build: concatenate, keepsMask: true },
+  { classNames: ["Dot"], build: dot },
 ];

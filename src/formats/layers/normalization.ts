@@ -1,4 +1,3 @@
-import { isList } from "./json.ts";
 import { knownSize, type LayerCall } from "./layer-call.ts";
 import type { LayerRule } from "./layer-rule.ts";
 import type { LayerValue } from "./layer-value.ts";
@@ -58,29 +57,11 @@ function layerNormalization(call: LayerCall): LayerValue {
   return { ...input, value };
 }
 
-/** scale·x + offset, each one number or one for each channel. */
-function rescaling(call: LayerCall): LayerValue {
-  const input = call.inFileOrder(call.input);
-  const numbers = (name: string, fallback: number): number[] => {
-    const value = call.fields.value(name) ?? fallback;
-    const list = isList(value) ? value : [value];
-    if (!list.every((item) => typeof item === "number")) call.fields.refuse(name, "numbers");
-    return list as number[];
-  };
-  const scale = numbers("scale", 1);
-  const offset = numbers("offset", 0);
-  const dims = (list: readonly number[]) => (list.length === 1 ? [] : [list.length]);
-  let value = input.value;
-  value = call.add("scale", "Mul", [value, call.constant("scale", dims(scale), scale)]);
-  value = call.add("main", "Add", [value, call.constant("offset", dims(offset), offset)]);
-  return { ...input, value };
-}
-
 export const normalizationLayers: readonly LayerRule[] = [
   {
     classNames: ["BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"],
     build: batchNormalization,
+    keepsMask: true,
   },
-  { classNames: ["LayerNormalization"], build: layerNormalization },
-  { classNames: ["Rescaling"], build: rescaling },
+  { classNames: ["LayerNormalization"], build: layerNormalization, keepsMask: true },
 ];

@@ -1,7 +1,14 @@
+import { DataType } from "../../graph/data-type.ts";
 import type { LayerCall } from "./layer-call.ts";
 import type { LayerRule } from "./layer-rule.ts";
-import type { LayerValue } from "./layer-value.ts";
-import { imageOf, windowAttributes, windowPadding, windowPositions } from "./window.ts";
+import { DIFFERING_MASKS, type LayerValue } from "./layer-value.ts";
+import {
+  channelsLast,
+  imageOf,
+  windowAttributes,
+  windowPadding,
+  windowPositions,
+} from "./window.ts";
 
 /** Averages leave out the padding, as TensorFlow's do and ONNX's by default. */
 function pooling(opType: "MaxPool" | "AveragePool", axes: number): (call: LayerCall) => LayerValue {
@@ -26,6 +33,11 @@ function globalPooling(
   axes: number,
 ): (call: LayerCall) => LayerValue {
   return (call) => {
+    const { mask } = call.input;
+    // TensorFlow.js averages over all steps.
+    if (mask !== undefined && axes === 1 && opType === "GlobalAveragePool") {
+      if (call.context.dialect !== "tfjs") return maskedMean(call, mask);
+    }
     const image = imageOf(call, axes);
     if (call.fields.boolean("keepdims", false)) {
       const value = call.add("main", opType, [image.value]);
@@ -38,8 +50,26 @@ function globalPooling(
     const pooled = call.add("pool", opType, [image.value]);
     const value = call.add("main", "Flatten", [pooled]);
     const shape = [image.batch, image.channels];
-    return { ...call.input, value, shape, moved: false };
+    return { ...call.input, value, shape, moved: false, mask: undefined };
   };
+}
+
+/** The mean of the steps that count: Σ m·x / Σ m. */
+function maskedMean(call: LayerCall, mask: string): LayerValue {
+  if (mask === DIFFERING_MASKS) call.cannotExpress("its input is masked in several ways");
+  if (!channelsLast(call)) call.cannotExpress("its input is masked along its channels");
+  const input = call.inFileOrder(call.input);
+  const { builder } = call;
+  const factors = call.add("masked/factors", "Cast", [mask], { to: { int: DataType.FLOAT } });
+  const column = call.add("masked/column", "Unsqueeze", [factors, builder.ints([2])]);
+  const kept = call.add("masked/kept", "Mul", [input.value, column]);
+  const keepdims = { int: call.fields.boolean("keepdims", false) ? 1 : 0 };
+  const steps = builder.ints([1]);
+  const sum = call.add("masked/sum", "ReduceSum", [kept, steps], { keepdims });
+  const count = call.add("masked/count", "ReduceSum", [column, steps], { keepdims });
+  const [batch = null, , channels = null] = input.shape;
+  const shape = keepdims.int === 1 ? [batch, 1, channels] : [batch, channels];
+  return { ...input, value: call.add("main", "Div", [sum, count]), shape, mask: undefined };
 }
 
 export const poolingLayers: readonly LayerRule[] = [1, 2, 3].flatMap((axes): LayerRule[] => [
@@ -55,5 +85,6 @@ export const poolingLayers: readonly LayerRule[] = [1, 2, 3].flatMap((axes): Lay
   {
     classNames: [`GlobalAveragePooling${axes}D`, `GlobalAvgPool${axes}D`],
     build: globalPooling("GlobalAveragePool", axes),
+    keepsMask: axes === 1,
   },
 ]);

@@ -10,6 +10,7 @@ import {
   Inexpressible,
   inFileOrder,
   LayerCall,
+  turnedValue,
   type WeightPlace,
 } from "./layer-call.ts";
 import type { LayerRule } from "./layer-rule.ts";
@@ -72,11 +73,13 @@ export function readLayers(model: ModelConfig, store: WeightStore, dialect: Dial
   return { graph: withoutLeftovers(graph), records: reader.records };
 }
 
-/** Without what was made for layers before they turned out to have no form. */
+/** Without masks that nobody reads, and what was made for layers before they had no form after all. */
 function withoutLeftovers(graph: Graph): Graph {
   const read = new Set(graph.outputs.map(({ name }) => name));
   const nodes = graph.nodes.toReversed().filter((node) => {
-    const made = nodeOrigin(node) === undefined && !node.output.some((value) => read.has(value));
+    const origin = nodeOrigin(node);
+    const spare = origin === undefined || origin.part.startsWith("mask/");
+    const made = spare && !node.output.some((value) => read.has(value));
     if (!made) for (const value of node.input) read.add(value);
     return !made;
   });
@@ -91,7 +94,7 @@ class LayersReader {
   #calls = 0;
 
   constructor(store: WeightStore, dialect: Dialect) {
-    this.#context = { store, dialect, made: new Map(), turned: new Map() };
+    this.#context = { store, dialect, rule: layerRule, made: new Map(), turned: new Map() };
   }
 
   /** The values of the model's outputs. Layers may stand in any order, as long as there is no cycle. */
@@ -182,11 +185,14 @@ class LayersReader {
     }
     const number = record.calls.length;
     const rule = layerRule(layer.className);
-    const plain = (value: LayerValue) => inFileOrder(this.builder, this.#context, value);
+    const plain = (value: LayerValue) => this.#inFileOrder(value);
     const ordered = rule?.anyTimeOrder
       ? inputs
       : inputs.map((input) => (input.timeFirst ? plain(input) : input));
-    const call = new LayerCall(layer, path, number, ordered, this.builder, this.#context);
+    const numbers = references.flatMap((reference) => reference.numbers ?? []);
+    const data = rule?.keepsMask ? withMask(ordered, references) : ordered;
+    const { builder } = this;
+    const call = new LayerCall(layer, path, number, data, builder, this.#context, numbers);
     let results: readonly LayerValue[];
     let { places } = call;
     try {
@@ -201,12 +207,18 @@ class LayersReader {
     return results;
   }
 
+  #inFileOrder(value: LayerValue): LayerValue {
+    return inFileOrder(value, (each, order) =>
+      turnedValue(this.builder, this.#context, each, order),
+    );
+  }
+
   /** Outputs in the file's order, each under a name of its own. */
   outputs(results: readonly LayerValue[]): ValueInfo[] {
     const seen = new Set<string>();
     return results.map((result) => {
       const stem = result.value;
-      let { value } = inFileOrder(this.builder, this.#context, result);
+      let { value } = this.#inFileOrder(result);
       const source = this.builder.nodes.some(({ output }) => output.includes(value));
       if (!source || seen.has(value))
         value = this.builder.add("Identity", [value], { stem: `${stem}/output` });
@@ -234,9 +246,13 @@ function builtResults(
       `the shape of its input is not known, because layer ${unknown.unknownBehind} is not computed`,
     );
   }
+  if (call.numbers.length > 0 && !rule?.takesNumbers) {
+    call.cannotExpress(`it is called with the number ${call.numbers[0]}`);
+  }
   for (const { argument, unfollowed } of references) {
     if (unfollowed !== undefined) call.cannotExpress(`it is called with ${unfollowed}`);
-    if (argument !== undefined && !rule?.tensorArguments?.includes(argument)) {
+    const mask = argument === "mask" && rule?.keepsMask;
+    if (argument !== undefined && !mask && !rule?.tensorArguments?.includes(argument)) {
       call.cannotExpress(`it is called with a tensor as its ${argument}`);
     }
   }
@@ -253,6 +269,17 @@ function unknownClass(className: string): string {
 
 function callKey(layer: string, call: number): string {
   return `${call}:${layer}`;
+}
+
+/** The first input with the mask that the layer is called with, as Keras 3 states it. */
+function withMask(
+  inputs: readonly LayerValue[],
+  references: readonly TensorReference[],
+): readonly LayerValue[] {
+  const mask = inputs.find((_, index) => references[index]?.argument === "mask");
+  const [first, ...rest] = inputs.filter((each) => each !== mask);
+  if (mask === undefined || first === undefined) return inputs;
+  return [{ ...first, mask: mask.value }, ...rest];
 }
 
 /** What the model's config tells of the results of each call from where they are read. */

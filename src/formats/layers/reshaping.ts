@@ -41,6 +41,13 @@ function reshape(call: LayerCall): LayerValue {
     if (size !== -1) return size;
     return total === null ? null : total / rest;
   });
+  // With channels alone, as in front of a gate for each of them, either order has the same elements.
+  const channelsAlone = target.length > 1 && target.slice(0, -1).every((size) => size === 1);
+  if (channelsAlone) {
+    const sizes = [0, target.at(-1) ?? 1, ...target.slice(0, -1)];
+    const moved = call.add("main", "Reshape", [input.value, call.builder.ints(sizes)]);
+    return { ...input, value: moved, moved: true, shape: [input.shape[0] ?? null, ...shape] };
+  }
   const value = call.add("main", "Reshape", [input.value, call.builder.ints([0, ...target])]);
   return { ...input, value, shape: [input.shape[0] ?? null, ...shape] };
 }

@@ -6,15 +6,23 @@ import type { LayerRule } from "./layer-rule.ts";
 import { mergingLayers } from "./merging.ts";
 import { noiseLayers } from "./noise.ts";
 import { normalizationLayers } from "./normalization.ts";
+import { operationLayers } from "./operations.ts";
 import { poolingLayers } from "./pooling.ts";
+import { preprocessingLayers } from "./preprocessing.ts";
+import { recurrentLayers } from "./recurrent.ts";
 import { reshapingLayers } from "./reshaping.ts";
 import { resizingLayers } from "./resizing.ts";
+import { sampleNormalizationLayers } from "./sample-normalization.ts";
+import { maskingLayers } from "./sequence-mask.ts";
+import { wrappingLayers } from "./wrapping.ts";
 
 /** Every layer that can be read; one family a file. */
 export const layerRules: readonly LayerRule[] = [
   ...denseLayers,
   ...convolutionLayers,
   ...normalizationLayers,
+  ...sampleNormalizationLayers,
+  ...preprocessingLayers,
   ...activationLayers,
   ...noiseLayers,
   ...poolingLayers,
@@ -22,6 +30,10 @@ export const layerRules: readonly LayerRule[] = [
   ...resizingLayers,
   ...mergingLayers,
   ...embeddingLayers,
+  ...recurrentLayers,
+  ...maskingLayers,
+  ...wrappingLayers,
+  ...operationLayers,
 ];
 
 const table = new Map(

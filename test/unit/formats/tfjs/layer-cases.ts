@@ -120,6 +120,40 @@ export function layerCases(): LayerCase[] {
       make.dense({ units: 2 }),
     ]),
   ];
+  const recurrentLayers = {
+    lstm: make.lstm,
+    gru: make.gru,
+    simpleRNN: make.simpleRNN,
+  } as const;
+  for (const [kind, layer] of Object.entries(recurrentLayers)) {
+    cases.push(
+      chain(kind, [5, 3], () => [layer({ units: 4 })]),
+      chain(`${kind} sequences`, [5, 3], () => [
+        layer({ units: 4, returnSequences: true }),
+        make.dense({ units: 2 }),
+        layer({ units: 2, goBackwards: true, recurrentActivation: "sigmoid" } as never),
+      ]),
+      chain(`${kind} in both directions`, [5, 3], () => [
+        make.bidirectional({
+          layer: layer({ units: 4, returnSequences: true }) as layers.RNN,
+          mergeMode: "concat",
+        }),
+      ]),
+      chain(`${kind} masked`, [5, 3], () => [
+        make.masking({ maskValue: 0 }),
+        layer({ units: 4, returnSequences: true }),
+        layer({ units: 2 }),
+      ]),
+    );
+  }
+  cases.push(
+    chain("TimeDistributed Conv1D", [3, 6, 2], () => [
+      make.timeDistributed({ layer: make.conv1d({ filters: 3, kernelSize: 2 }) }),
+    ]),
+    chain("TimeDistributed Dense", [5, 3], () => [
+      make.timeDistributed({ layer: make.dense({ units: 2 }) }),
+    ]),
+  );
   for (const padding of ["same", "valid"] as const) {
     for (const strides of [1, 2, 3]) {
       const named = (what: string) => `${what} ${padding} by ${strides}`;

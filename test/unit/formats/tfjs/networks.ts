@@ -1,4 +1,4 @@
-import { layers, randomInput, type tf } from "./tfjs-models.ts";
+import { layers, randomInput, tf } from "./tfjs-models.ts";
 
 export interface Network {
   readonly name: string;
@@ -85,6 +85,21 @@ function nested(): layers.LayersModel {
   return layers.model({ inputs: [left, right], outputs: product, name: "nested" });
 }
 
+/** Sentences of 7 words out of 9, as numbers. */
+function sentences(): layers.LayersModel {
+  const model = layers.sequential({ name: "sentences" });
+  model.add(make.embedding({ inputDim: 9, outputDim: 5, inputLength: 7, name: "words" }));
+  const layer = make.lstm({ units: 4, returnSequences: true, name: "both" });
+  model.add(make.bidirectional({ layer: layer as layers.RNN, mergeMode: "concat", name: "bi" }));
+  model.add(make.dropout({ rate: 0.2, name: "drop" }));
+  model.add(make.gru({ units: 4, name: "last" }));
+  model.add(make.dense({ units: 6, useBias: false, name: "hidden" }));
+  model.add(make.batchNormalization({ name: "norm" }));
+  model.add(make.activation({ activation: "relu", name: "relu" }));
+  model.add(make.dense({ units: 3, activation: "softmax", name: "scores" }));
+  return model;
+}
+
 export function networks(): Network[] {
   const image = () => [randomInput([2, 10, 9, 3])];
   const cnnFolds = { folds: 3, gone: ["bn_a", "bn_b", "bn_c"] };
@@ -104,6 +119,21 @@ export function networks(): Network[] {
       inputs: () => [randomInput([2, 8, 8, 4]), randomInput([2, 5], 4)],
       folds: 3,
       gone: ["one_bn", "two_bn", "told_bn"],
+    },
+    {
+      name: "a classifier of sentences",
+      build: sentences,
+      inputs: () => [
+        tf.tensor(
+          [
+            [1, 2, 3, 4, 5, 6, 7],
+            [8, 0, 0, 2, 4, 6, 1],
+          ],
+          [2, 7],
+        ),
+      ],
+      folds: 1,
+      gone: ["norm"],
     },
     {
       name: "a model inside a model",
