@@ -129,6 +129,7 @@ export function gateKernel({ gates }: Cell): WeightLayout {
   const turned = permuted([1, 0], (dims) => [1, ...dims]);
   return {
     dims: turned.dims,
+    storedDims: () => undefined,
     toGraph: (bytes, stored, size) => reordered(turned.toGraph(bytes, stored, size), gates),
     toFile: (bytes, stored, size) => turned.toFile(reordered(bytes, inverse(gates)), stored, size),
   };
@@ -138,6 +139,7 @@ export function gateKernel({ gates }: Cell): WeightLayout {
 export function gateBias({ gates }: Cell): WeightLayout {
   return {
     dims: (stored) => [1, ...stored],
+    storedDims: () => undefined,
     toGraph: (bytes) => reordered(bytes, gates),
     toFile: (bytes) => reordered(bytes, inverse(gates)),
   };
