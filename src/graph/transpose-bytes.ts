@@ -25,11 +25,29 @@ export function transposeBytes(
   );
   const sizes = order.map((axis) => dims[axis] ?? 1);
   const steps = order.map((axis) => strides[axis] ?? 1);
+  move(source, target, sizes, steps);
+  return new Uint8Array(target.buffer);
+}
+
+type Elements = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
+
+/** Runs along the last axis, whose elements follow each other in the target, stand innermost. */
+function move(
+  source: Elements,
+  target: Elements,
+  sizes: readonly number[],
+  steps: readonly number[],
+): void {
+  const last = sizes.length - 1;
+  const run = sizes[last] ?? 1;
+  const step = steps[last] ?? 0;
   const counters = sizes.map(() => 0);
   let from = 0;
-  for (let to = 0; to < count; to++) {
-    target[to] = source[from] as never;
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+  for (let to = 0; to < target.length; ) {
+    for (let index = 0, at = from; index < run; index++, at += step) {
+      target[to++] = source[at] as never;
+    }
+    for (let axis = last - 1; axis >= 0; axis--) {
       const counter = (counters[axis] ?? 0) + 1;
       from += steps[axis] ?? 0;
       if (counter < (sizes[axis] ?? 1)) {
@@ -40,5 +58,4 @@ export function transposeBytes(
       counters[axis] = 0;
     }
   }
-  return new Uint8Array(target.buffer);
 }
