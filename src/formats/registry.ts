@@ -74,8 +74,49 @@ const tfjs: Format = {
   },
 };
 
+const keras: Format = {
+  id: "keras",
+  extensions: [".keras"],
+  // The signature of a zip archive's first entry.
+  matches: (start) => startsWith(start, [0x50, 0x4b, 3, 4]),
+  read: async (path) => {
+    const { readKeras } = await import("./keras/read.ts");
+    const bytes = await readModelFile(path);
+    try {
+      return await readKeras(bytes);
+    } catch (error) {
+      throw inFile(error, path);
+    }
+  },
+  save: async (graph, target, options) =>
+    (await import("./keras/write.ts")).saveKeras(graph, target, options),
+  check: async (graph) => {
+    await (await import("./keras/write.ts")).encodeKeras(graph);
+  },
+};
+
+const kerasH5: Format = {
+  id: "keras-h5",
+  extensions: [".h5", ".hdf5"],
+  matches: (start) => startsWith(start, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]),
+  read: async (path) => {
+    const { readKerasH5 } = await import("./keras-h5/read.ts");
+    const bytes = await readModelFile(path);
+    try {
+      return await readKerasH5(bytes);
+    } catch (error) {
+      throw inFile(error, path);
+    }
+  },
+  save: async (graph, target, options) =>
+    (await import("./keras-h5/write.ts")).saveKerasH5(graph, target, options),
+  check: async (graph) => {
+    await (await import("./keras-h5/write.ts")).encodeKerasH5(graph);
+  },
+};
+
 /** The first one that matches reads a file; ONNX, which has no signature, comes last. */
-const FORMATS: readonly Format[] = [tfjs, onnx];
+const FORMATS: readonly Format[] = [tfjs, keras, kerasH5, onnx];
 
 /** What tells one format from another stands at the very beginning. */
 const START_BYTES = 64;
@@ -105,6 +146,10 @@ export async function readModelAsNeeded(path: string): Promise<Graph> {
  */
 export async function otherFiles(path: string): Promise<readonly string[]> {
   return (await (await formatOf(path)).otherFiles?.(path)) ?? [];
+}
+
+function startsWith(start: Uint8Array, signature: readonly number[]): boolean {
+  return signature.every((byte, index) => start[index] === byte);
 }
 
 async function formatOf(path: string): Promise<Format> {

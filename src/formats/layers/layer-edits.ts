@@ -34,6 +34,13 @@ export interface WeightEdit {
   readonly bytes: Uint8Array | undefined;
 }
 
+/** Whether weights come, go or have other sizes, so that an optimizer's state no longer fits them. */
+export function changesWeightList({ weights }: Pick<LayerEdits, "weights">): boolean {
+  return weights.some(
+    ({ use, bytes, dims }) => !use.stored || !bytes || !sameSizes(dims, use.storedDims),
+  );
+}
+
 /**
  * Finds what became of each layer. It only proposes: whoever writes the result reads it again and
  * compares it with the edited graph, so that nothing wrong is ever written.

@@ -1,6 +1,6 @@
 import { DataType } from "../../graph/data-type.ts";
 import type { Json, JsonObject } from "../layers/json.ts";
-import type { LayerEdits, WeightEdit } from "../layers/layer-edits.ts";
+import { changesWeightList, type LayerEdits, type WeightEdit } from "../layers/layer-edits.ts";
 import type { WeightEntry } from "./manifest.ts";
 import type { LoadedGroup, Shard } from "./shards.ts";
 
@@ -19,9 +19,7 @@ export function rewrittenGroups(
     if (edit.use.stored !== undefined) changed.set(edit.use.stored.name, edit);
   }
   const added = edits.weights.filter(({ use }) => use.stored === undefined);
-  const resized = edits.weights.some(
-    ({ use, bytes, dims }) => !use.stored || !bytes || `${dims}` !== `${use.storedDims}`,
-  );
+  const resized = changesWeightList(edits);
   return groups.map((loaded, position) => {
     const pieces: Piece[] = [];
     let start = 0;

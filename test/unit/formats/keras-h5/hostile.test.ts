@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { readHdf5 } from "../../../../src/formats/hdf5/read.ts";
+import {
+  groupAt,
+  type Hdf5Group,
+  textAttribute,
+  withAttribute,
+  withNode,
+} from "../../../../src/formats/hdf5/tree.ts";
+import { writeHdf5 } from "../../../../src/formats/hdf5/write.ts";
+import { readModel } from "../../../../src/formats/registry.ts";
+import { InputError } from "../../../../src/graph/input-error.ts";
+import { fileOf, fixture } from "../keras/keras-files.ts";
+
+async function refusal(bytes: Uint8Array): Promise<string> {
+  const file = await fileOf(bytes, "model.h5");
+  const error = await readModel(file).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(InputError);
+  const { message } = error as InputError;
+  expect(message.startsWith(`${file}: `)).toBe(true);
+  expect(message).not.toMatch(/\n|undefined|\[object/);
+  return message;
+}
+
+const original = fixture("nested.h5");
+
+/** The sentence about the model with its contents changed. */
+async function changed(change: (root: Hdf5Group) => Hdf5Group): Promise<string> {
+  return refusal(await writeHdf5(change(await readHdf5(original))));
+}
+
+test("a file that is cut off anywhere is refused", async () => {
+  for (const share of [0.005, 0.2, 0.5, 0.9]) {
+    const cut = original.slice(0, Math.floor(original.length * share));
+    expect(await refusal(cut)).toMatch(/the HDF5 file is damaged or cut off/);
+  }
+});
+
+test("what is missing is named", async () => {
+  const without = ({ attributes, ...rest }: Hdf5Group): Hdf5Group => {
+    const left = new Map(attributes);
+    left.delete("model_config");
+    return { ...rest, attributes: left };
+  };
+  expect(await changed(without)).toMatch(/no attribute model_config, which a whole model/);
+  const weights = groupAt(await readHdf5(original), ["model_weights"]) as Hdf5Group;
+  expect(await refusal(await writeHdf5(weights))).toMatch(
+    /weights only, without the model's config; save the whole model with model\.save/,
+  );
+  expect(await changed((root) => withNode(root, ["model_weights"], undefined))).toMatch(
+    /no group model_weights/,
+  );
+  expect(await changed((root) => withNode(root, ["model_weights", "norm"], undefined))).toMatch(
+    /model_weights has no group norm/,
+  );
+  const kernel = ["model_weights", "classes", "classes"];
+  expect(await changed((root) => withNode(root, [...kernel, "kernel"], undefined))).toMatch(
+    /there is no dataset model_weights\/classes\/classes\/kernel/,
+  );
+});
+
+test("a config that is no model is refused", async () => {
+  const put = (text: string) =>
+    changed((root) => withAttribute(root, "model_config", textAttribute(text)));
+  expect(await put('{"class_name": ')).toMatch(/model_config is not valid JSON, or is cut off/);
+  expect(await put("[".repeat(1e5))).toMatch(/nested deeper than 200 levels/);
+});
+
+test("weights of other sizes or types are refused by name", async () => {
+  const place = ["model_weights", "classes", "classes", "bias"];
+  const put = (bytes: Uint8Array, shape: number[], size: number, kind: "float" | "integer") =>
+    changed((root) =>
+      withNode(root, place, {
+        kind: "dataset",
+        attributes: new Map(),
+        shape,
+        type: { kind, size, signed: true },
+        bytes,
+        chunks: undefined,
+        deflate: undefined,
+      }),
+    );
+  expect(await put(new Uint8Array(16), [4], 4, "float")).toMatch(
+    /weight classes\/classes\/bias|weight classes\/bias has shape \[4\]; \[3\] is needed/,
+  );
+  expect(await put(new Uint8Array(3), [3], 1, "integer")).toMatch(
+    /classes\/bias is stored as int8; float16, float32 and float64 can be read/,
+  );
+});
+
+test("files that lead to other files are refused", async () => {
+  expect(await refusal(fixture("hostile-virtual.h5"))).toMatch(/is a virtual dataset/);
+  expect(await refusal(fixture("hostile-storage.h5"))).toMatch(/external raw data file/);
+});
