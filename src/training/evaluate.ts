@@ -1,13 +1,13 @@
 import { allocateBatch, type Batch, fillBatch } from "../data/batches.ts";
-import { type Dataset, expectRows } from "../data/dataset.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import { makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
 import type { Runtime, RuntimeTensor, Session } from "../runtime/runtime.ts";
+import { evaluateBatches } from "./evaluate-batches.ts";
 import { inferencePart, withInputShape } from "./forward-part.ts";
-import { LossMeter } from "./loss-meter.ts";
 import type { LossSettings } from "./losses/loss.ts";
 import type { LossKind } from "./losses/table.ts";
 import { trainingSession } from "./step-session.ts";
@@ -69,18 +69,11 @@ export class Evaluator {
     weights: Weights,
     turns: Pick<Turns, "cancelled">,
   ): Promise<Evaluation | undefined> {
+    const { loss, lossSettings, lossValue } = this.#options;
+    const outputOf = async (batch: Batch) =>
+      (await this.#run(batch, weights, [lossValue])).get(lossValue)?.data as Float32Array;
     const batch = this.#batchFor(dataset);
-    const meter = new LossMeter(this.#options.loss, this.#options.lossSettings);
-    expectRows(dataset, rows);
-    for (let start = 0; start < rows.length; start += batch.size) {
-      if (await turns.cancelled()) return undefined;
-      const filled = await fillBatch(batch, dataset, rows, start);
-      const output = (await this.#run(batch, weights, [this.#options.lossValue])).get(
-        this.#options.lossValue,
-      );
-      if (output !== undefined) meter.add(output.data as Float32Array, batch, filled);
-    }
-    return meter.result();
+    return evaluateBatches(dataset, rows, { loss, lossSettings, batch, outputOf }, turns);
   }
 
   /** The watched values for the first rows, at most one batch of them. */

@@ -1,11 +1,11 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
-import { allocateBatch, fillBatch } from "../../data/batches.ts";
-import { type Dataset, expectRows } from "../../data/dataset.ts";
+import { allocateBatch } from "../../data/batches.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
 import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
 import type { Evaluation, ModelEvaluator, Weights } from "../evaluate.ts";
-import { LossMeter } from "../loss-meter.ts";
+import { evaluateBatches } from "../evaluate-batches.ts";
 import type { LossSettings } from "../losses/loss.ts";
 import type { LossKind } from "../losses/table.ts";
 import type { Turns } from "../turns.ts";
@@ -38,14 +38,9 @@ export class TensorEvaluator implements ModelEvaluator {
     const { tf, all, batchSize, loss, settings } = this.#options;
     setWeights(tf, all, weights);
     const batch = allocateBatch(dataset, batchSize);
-    const meter = new LossMeter(loss, settings);
-    expectRows(dataset, rows);
-    for (let start = 0; start < rows.length; start += batch.size) {
-      if (await turns.cancelled()) return undefined;
-      const filled = await fillBatch(batch, dataset, rows, start);
-      meter.add(this.#run(batch.features, [batch.size, ...dataset.sampleShape]), batch, filled);
-    }
-    return meter.result();
+    const outputOf = () => this.#run(batch.features, [batch.size, ...dataset.sampleShape]);
+    const evaluation = { loss, lossSettings: settings, batch, outputOf };
+    return evaluateBatches(dataset, rows, evaluation, turns);
   }
 
   /** Values inside a layers model are not watched. */

@@ -1,10 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import type { Runtime, RuntimeTensor } from "../../../src/runtime/runtime.ts";
 import { SAMPLES } from "../../support/repository.ts";
 
 const MODEL = join(SAMPLES, "digits-mlp.onnx");
+
+// Other files may be tested in this process.
+afterAll(() => {
+  vi.unstubAllEnvs();
+  vi.resetModules();
+});
 
 /** A runtime of this process's own choosing; the module keeps the first one it loads. */
 async function freshRuntime(environment: string): Promise<Runtime> {

@@ -1,11 +1,16 @@
-import { expect, it } from "vitest";
-import { loadRuntime } from "../../../src/runtime/onnx-runtime.ts";
-import { linearTable, pick, runTraining, smallModel } from "./run-training.ts";
+import { afterAll, expect, it, vi } from "vitest";
 
-// Read once, when this file's worker loads its runtime.
-process.env.NORMLENS_RUNTIME = "wasm";
+afterAll(() => {
+  vi.unstubAllEnvs();
+  vi.resetModules();
+});
 
 it("trains on WebAssembly too, where results are copied out", async () => {
+  // The runtime is chosen once, when its module is asked for the first time.
+  vi.resetModules();
+  vi.stubEnv("NORMLENS_RUNTIME", "wasm");
+  const { loadRuntime } = await import("../../../src/runtime/onnx-runtime.ts");
+  const { linearTable, pick, runTraining, smallModel } = await import("./run-training.ts");
   expect((await loadRuntime()).name).toBe("onnxruntime-web");
   const { events } = await runTraining(smallModel(3, 1), {
     data: await linearTable(),

@@ -66,7 +66,14 @@ export class Workbench {
     await this.#quickInput.open(`:${line}:${column}`);
     await this.#quickInput.rows.filter({ hasText: `line ${line}` }).click();
     await this.#quickInput.box.waitFor({ state: "hidden" });
-    await this.page.locator(".monaco-editor.focused").first().waitFor();
+    await this.focusText();
+  }
+
+  /** Gives the text editor the keys, which a page beside it may have taken; the cursor stays. */
+  async focusText(): Promise<void> {
+    const text = this.page.locator(".editor-instance .monaco-editor");
+    await text.locator(".native-edit-context, textarea.inputarea").first().focus();
+    await text.and(this.page.locator(".focused")).first().waitFor();
   }
 
   /** The tab of a file; a file with unsaved changes has the class `dirty`. */
@@ -204,6 +211,7 @@ export class Workbench {
     const rows = this.page.locator(".action-widget .monaco-list-row.action");
     // A text that has just been opened or changed may not have its actions yet, and then shows none.
     await until("the light bulb's menu", undefined, async () => {
+      await this.focusText();
       await this.page.keyboard.press("Control+.");
       return rows
         .first()
