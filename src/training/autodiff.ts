@@ -11,7 +11,6 @@ import {
   type GradientContext,
   type OperatorRule,
   STEP_OPSET,
-  type TrainingForwardContext,
   type TrainingForwardOptions,
   type ValueType,
 } from "../operators/operator.ts";
@@ -109,32 +108,26 @@ export function addTrainingForward(
   const states = new Map<string, string>();
   const traced: TracedNode[] = [];
   const convolutions = options.convolutions ?? PLAIN_RECIPES;
-
   for (const node of graph.nodes) {
-    const inputs = stepInputs(names, node);
-    if (inputs === undefined) continue;
-    const outputs = node.output.map((output) => (output === "" ? "" : builder.freshName(output)));
-    for (const [index, output] of node.output.entries()) names.define(output, outputs[index] ?? "");
-    const saved = new Map<string, string>();
-    const mode = options.isFrozen?.(node) === true ? "inference" : (options.mode ?? "training");
-    traced.push({ node, inputs, outputs, saved, mode });
+    const trace = traceNode(builder, names, node, options);
+    if (trace === undefined) continue;
+    traced.push(trace);
     const forward = ruleOf(node)?.trainingForward;
     if (forward === undefined) {
-      copyNode(builder, node, inputs, outputs);
+      copyNode(builder, node, trace.inputs, trace.outputs);
       continue;
     }
-    const context: TrainingForwardContext = {
-      ...modelContext(builder, types, { node, inputs, outputs, saved, mode }, opset),
-      mode,
+    forward({
+      ...modelContext(builder, types, trace, opset),
+      mode: trace.mode,
       convolutions,
-      options: { ...options, mode },
-      save: (name, value) => saved.set(name, value),
+      options: { ...options, mode: trace.mode },
+      save: (name, value) => trace.saved.set(name, value),
       updateState: (input, next) => {
         const state = names.stateOf(node.input[input] ?? "");
         states.set(state, next(states.get(state) ?? state));
       },
-    };
-    forward(context);
+    });
   }
   for (const tensor of names.constants()) {
     if (!states.has(tensor.name)) builder.addInitializer(tensor);
@@ -152,6 +145,21 @@ export function addTrainingForward(
       ...(options.step === undefined ? {} : { step: options.step }),
     },
   };
+}
+
+/** Names a node and its outputs in the step graph; undefined where it cannot be copied. */
+function traceNode(
+  builder: GraphBuilder,
+  names: StepNames,
+  node: Node,
+  options: TrainingForwardOptions,
+): (TracedNode & { readonly saved: Map<string, string> }) | undefined {
+  const inputs = stepInputs(names, node);
+  if (inputs === undefined) return undefined;
+  const outputs = node.output.map((output) => (output === "" ? "" : builder.freshName(output)));
+  for (const [index, output] of node.output.entries()) names.define(output, outputs[index] ?? "");
+  const mode = options.isFrozen?.(node) === true ? "inference" : (options.mode ?? "training");
+  return { node, inputs, outputs, saved: new Map(), mode };
 }
 
 /** Step names of a node's inputs; undefined, with the reason kept, where it cannot be copied. */

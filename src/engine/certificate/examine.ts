@@ -52,30 +52,8 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
     sites.length === 0 ? 0 : sitePasses * (siteRuns.length + 1) + Math.min(1, turns.length);
   progress.expect(runs.length + forms * draws * measured.length + siteTotal);
   try {
-    const results = await changedRuns(context, request, runs);
-    const moved = await movedRuns(context, original, measured, draws);
-    const changedForms = reconditioned
-      ? await changedRounding(context, request, runs, results, draws)
-      : undefined;
-    const judgeRun = (run: ReferenceRun, t: number): Judgement[] => {
-      const substitute = measured.find((each) => each.trial.constant === run.trial.constant);
-      const comparisons = moved.get(run) ?? moved.get(substitute ?? run);
-      const borrowed = !moved.has(run);
-      return Object.entries(run.outputs).map(([name, before]) => {
-        const after = results[t]?.[request.changedOutput(name)];
-        const changedForm = changedForms?.get(run)?.get(name);
-        const evidence = { name, trial: run.trial, before, after, borrowed, changedForm };
-        return judge({ ...evidence, moved: comparisons?.get(name) ?? [] });
-      });
-    };
-    let outputs = runs.map(judgeRun);
-    const doubtful = runs.filter((run, t) => !moved.has(run) && !outputs[t]?.every(isExplained));
-    if (doubtful.length > 0) {
-      progress.expect(draws * doubtful.length + siteTotal);
-      const more = await movedRuns(context, original, doubtful, draws);
-      for (const [run, comparisons] of more) moved.set(run, comparisons);
-      outputs = runs.map(judgeRun);
-    }
+    const more = (doubtful: number) => progress.expect(draws * doubtful + siteTotal);
+    const outputs = await judgedOutputs(context, request, { runs, measured, draws, more });
     const judgedSites = await checkSites(context, {
       before: original,
       after: changed,
@@ -86,11 +64,57 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
       reconditioned,
     });
     const trials = runs.map((run) => run.trial);
-    return verdict(trials, outputs.flat(), judgedSites);
+    return verdict(trials, outputs, judgedSites);
   } catch (error) {
     if (error instanceof CannotRun) return notChecked("changed", error.message);
     throw error;
   }
+}
+
+interface Measurements {
+  readonly runs: readonly ReferenceRun[];
+  /** The runs whose rounding is measured for all of their kind. */
+  readonly measured: readonly ReferenceRun[];
+  /** Moved copies a run. */
+  readonly draws: number;
+  /** Told how many further runs are measured themselves, before they are. */
+  readonly more: (doubtful: number) => void;
+}
+
+/**
+ * All outputs of all runs, each against what rounding explains. Where the rounding of another run
+ * does not explain one, its own is measured as well.
+ */
+async function judgedOutputs(
+  context: RunContext,
+  request: ExamineRequest,
+  { runs, measured, draws, more }: Measurements,
+): Promise<Judgement[]> {
+  const { original } = request;
+  const results = await changedRuns(context, request, runs);
+  const moved = await movedRuns(context, original, measured, draws);
+  const changedForms =
+    request.reconditioned === true
+      ? await changedRounding(context, request, runs, results, draws)
+      : undefined;
+  const judgeRun = (run: ReferenceRun, t: number): Judgement[] => {
+    const substitute = measured.find((each) => each.trial.constant === run.trial.constant);
+    const comparisons = moved.get(run) ?? moved.get(substitute ?? run);
+    const borrowed = !moved.has(run);
+    return Object.entries(run.outputs).map(([name, before]) => {
+      const after = results[t]?.[request.changedOutput(name)];
+      const changedForm = changedForms?.get(run)?.get(name);
+      const evidence = { name, trial: run.trial, before, after, borrowed, changedForm };
+      return judge({ ...evidence, moved: comparisons?.get(name) ?? [] });
+    });
+  };
+  const outputs = runs.map(judgeRun);
+  const doubtful = runs.filter((run, t) => !moved.has(run) && !outputs[t]?.every(isExplained));
+  if (doubtful.length === 0) return outputs.flat();
+  more(doubtful.length);
+  const own = await movedRuns(context, original, doubtful, draws);
+  for (const [run, comparisons] of own) moved.set(run, comparisons);
+  return runs.flatMap(judgeRun);
 }
 
 async function changedRuns(

@@ -111,66 +111,84 @@ function parseContents(contents: Contents, file: string | undefined): Graph {
 type GraphParts = Omit<Graph, "functions" | "irVersion" | "opsets" | "producer" | "source">;
 
 /** A message field that occurs twice is merged, hence several encoded graphs. */
-function readGraph(graphs: readonly Encoded[], external: ExternalFolder | undefined) {
-  const slots: Slot[] = [];
-  const encoded = new Map<object, Encoded>();
-  const nodes: Node[] = [];
-  const initializers = new Map<string, Tensor>();
-  const infos = {
+/** What the fields of a graph's message become, in their order. */
+class GraphFields {
+  readonly slots: Slot[] = [];
+  readonly encoded = new Map<object, Encoded>();
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Tensor>();
+  readonly #infos = {
     input: [] as ValueInfo[],
     output: [] as ValueInfo[],
     valueInfo: [] as ValueInfo[],
   };
-  let name = "";
-  const take = (slot: Exclude<Slot, { kind: "bytes" }>, field: Field) => {
-    slots.push(slot);
-    encoded.set(slot.value, field.whole);
-  };
+  #name = "";
+
+  constructor(private readonly external: ExternalFolder | undefined) {}
+
+  read(field: Field): void {
+    const kind = infoKind(field.number);
+    if (field.number === GraphField.node) this.#readNode(field);
+    else if (field.number === GraphField.initializer) this.#readInitializer(field);
+    else if (kind !== undefined) this.#readInfo(kind, field);
+    else {
+      if (field.number === GraphField.name) this.#name = new TextDecoder().decode(field.value);
+      this.slots.push({ kind: "bytes", bytes: field.whole.bytes });
+    }
+  }
+
+  parts(): GraphParts {
+    return {
+      name: this.#name,
+      nodes: this.#nodes,
+      initializers: this.#initializers,
+      inputs: this.#infos.input,
+      outputs: this.#infos.output,
+      valueInfo: this.#infos.valueInfo,
+    };
+  }
+
+  #readNode(field: Field): void {
+    const where = `graph.node[${this.#nodes.length}]`;
+    refuseDeepNesting(field.value, where);
+    const value = decode(NodeProtoSchema, field.value, where);
+    this.#nodes.push(value);
+    this.#take({ kind: "node", value }, field);
+  }
+
+  #readInitializer(field: Field): void {
+    const where = `graph.initializer[${this.#initializers.size}]`;
+    const value = readTensor(field.content, where, this.external);
+    if (this.#initializers.has(value.name)) {
+      throw new InputError(`graph.initializer: the name ${value.name} occurs twice`);
+    }
+    this.#initializers.set(value.name, value);
+    this.#take({ kind: "initializer", value }, field);
+  }
+
+  #readInfo(kind: "input" | "output" | "valueInfo", field: Field): void {
+    const infos = this.#infos[kind];
+    const value = decode(ValueInfoProtoSchema, field.value, `graph.${kind}[${infos.length}]`);
+    infos.push(value);
+    this.#take({ kind, value }, field);
+  }
+
+  #take(slot: Exclude<Slot, { kind: "bytes" }>, field: Field): void {
+    this.slots.push(slot);
+    this.encoded.set(slot.value, field.whole);
+  }
+}
+
+function readGraph(graphs: readonly Encoded[], external: ExternalFolder | undefined) {
   const fields = graphs.flatMap((graph) => scanFields(graph, "graph"));
   if (fields.length > MOST_ELEMENTS) {
     throw new InputError(`graph has more than ${MOST_ELEMENTS} elements`);
   }
-  for (const field of fields) {
-    if (field.number === GraphField.node) {
-      const where = `graph.node[${nodes.length}]`;
-      refuseDeepNesting(field.value, where);
-      const value = decode(NodeProtoSchema, field.value, where);
-      nodes.push(value);
-      take({ kind: "node", value }, field);
-    } else if (field.number === GraphField.initializer) {
-      const where = `graph.initializer[${initializers.size}]`;
-      const value = readTensor(field.content, where, external);
-      if (initializers.has(value.name)) {
-        throw new InputError(`graph.initializer: the name ${value.name} occurs twice`);
-      }
-      initializers.set(value.name, value);
-      take({ kind: "initializer", value }, field);
-    } else {
-      const kind = infoKind(field.number);
-      if (kind === undefined) {
-        if (field.number === GraphField.name) name = new TextDecoder().decode(field.value);
-        slots.push({ kind: "bytes", bytes: field.whole.bytes });
-        continue;
-      }
-      const value = decode(
-        ValueInfoProtoSchema,
-        field.value,
-        `graph.${kind}[${infos[kind].length}]`,
-      );
-      infos[kind].push(value);
-      take({ kind, value }, field);
-    }
-  }
-  const graph: GraphParts = {
-    name,
-    nodes,
-    initializers,
-    inputs: infos.input,
-    outputs: infos.output,
-    valueInfo: infos.valueInfo,
-  };
+  const read = new GraphFields(external);
+  for (const field of fields) read.read(field);
+  const graph = read.parts();
   checkDefinitions(graph);
-  return { graph, slots, encoded };
+  return { graph, slots: read.slots, encoded: read.encoded };
 }
 
 function infoKind(field: number): "input" | "output" | "valueInfo" | undefined {
