@@ -26,6 +26,7 @@ function printReport(model: string, report: ModelReport): void {
   print(`outputs  ${report.outputs.map(valueText).join(", ")}`);
   const operators = Object.entries(report.operators).map(([name, count]) => `${name} ${count}`);
   print(`nodes    ${operators.join(", ")}`);
+  for (const { node, what, rule } of report.layerRules ?? []) print(`${node}: ${what}: ${rule}`);
   for (const finding of report.findings) print(findingText(finding));
 }
 

@@ -3,9 +3,11 @@ import { dataTypeName } from "../graph/data-type.ts";
 import { type Graph, requiredInputs, standardOpset, type ValueInfo } from "../graph/graph.ts";
 import type { ModelReport, ValueReport } from "../protocol/reports.ts";
 import { graphCount } from "./graph-count.ts";
+import { layerRules } from "./layer-rules.ts";
 
 /** The summary that `inspect` prints and the model page's header shows. */
 export function modelReport(graph: Graph): ModelReport {
+  const rules = layerRules(graph);
   return {
     format: graph.source.format === "memory" ? "onnx" : graph.source.format,
     opset: standardOpset(graph),
@@ -14,6 +16,7 @@ export function modelReport(graph: Graph): ModelReport {
     inputs: requiredInputs(graph).map(valueReport),
     outputs: graph.outputs.map(valueReport),
     ...graphCount(graph),
+    ...(rules.length === 0 ? {} : { layerRules: rules }),
     findings: findings(graph),
   };
 }

@@ -19,6 +19,7 @@ import { valueTypes } from "../passes/value-types.ts";
 import type { NodeDetail, ParameterDetail } from "../protocol/engine.ts";
 import { valueStatistics } from "../statistics/value-statistics.ts";
 import { shapeText } from "./document-view.ts";
+import { layerRulesOf } from "./layer-rules.ts";
 import { parameterRole } from "./parameter-roles.ts";
 import { sitesAt } from "./technique-sites.ts";
 
@@ -42,10 +43,13 @@ export function nodeDetail(graph: Graph, position: number): NodeDetail {
     opType: node.opType,
     domain: node.domain,
     ...connections(graph, node),
-    attributes: node.attribute.map((attribute) => ({
-      name: attribute.name,
-      value: attributeText(attribute),
-    })),
+    attributes: [
+      ...node.attribute.map((attribute) => ({
+        name: attribute.name,
+        value: attributeText(attribute),
+      })),
+      ...layerRulesOf(node).map(({ what, rule }) => ({ name: what, value: rule })),
+    ],
     parameters: parameters(graph, node),
     ...(affine === undefined ? {} : { affine }),
     techniques: sitesAt(graph, name),

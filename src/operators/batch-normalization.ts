@@ -74,10 +74,12 @@ function updateRunningStatistics(
   variance: string,
 ): void {
   const { builder, options } = context;
-  const momentum = options.batchNormMomentum;
+  const own = options.batchNormOf?.(context.node);
+  const momentum = own?.momentum ?? options.batchNormMomentum;
   const count = valuesPerChannel(context.inputShape(0));
   // A single value has no unbiased variance; its own, 0, stands in.
-  const unbiased = options.runningVariance === "unbiased" && count > 1;
+  const divisor = own?.runningVariance ?? options.runningVariance;
+  const unbiased = divisor === "unbiased" && count > 1;
   const update = (input: number, batch: string, weight: number) =>
     context.updateState(input, (current) => {
       const kept = scale(builder, current, 1 - momentum);

@@ -132,6 +132,10 @@ export interface TrainingForwardOptions {
   readonly batchNormMomentum: number;
   /** Which variance enters the running variance: m/(m−1) times the batch's, or the batch's own. */
   readonly runningVariance: "unbiased" | "population";
+  /** What a normalization goes by in their place; undefined where it has nothing of its own. */
+  batchNormOf?(
+    node: Node,
+  ): { readonly momentum: number; readonly runningVariance: "unbiased" | "population" } | undefined;
   /** A fresh seed per dropout node, so that no two masks are the same. */
   dropoutSeed(node: Node): number;
   /**

@@ -56,7 +56,16 @@ export interface ModelReport {
   /** File size plus external data, in bytes. */
   readonly bytes: number;
   readonly operators: Readonly<Record<string, number>>;
+  /** What layers of Keras and TensorFlow.js state for their own training; absent where none does. */
+  readonly layerRules?: readonly LayerRuleReport[];
   readonly findings: readonly Finding[];
+}
+
+export interface LayerRuleReport {
+  readonly node: string;
+  /** For example "weight constraint". */
+  readonly what: string;
+  readonly rule: string;
 }
 
 export interface OutputDifference {

@@ -60,6 +60,15 @@ export interface TrainingConfig {
     readonly momentum: number;
     readonly runningVariance: "unbiased" | "population";
   };
+  /** What the layers of a Keras or TensorFlow.js model state themselves, and whether it counts. */
+  readonly fromModel: {
+    /** l1 and l2 of weights and of what layers put out, in Keras' form without ½. */
+    readonly regularizers: boolean;
+    /** max_norm and its like, after each step. */
+    readonly constraints: boolean;
+    /** Each BatchNormalization's own momentum, with the batch's variance undivided. */
+    readonly batchNorm: boolean;
+  };
   /** For models with variational dropout (insert-variational-dropout). */
   readonly variationalDropout: {
     /** The loss gets klWeight/N·KL, N the number of training samples. */

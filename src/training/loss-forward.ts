@@ -8,6 +8,7 @@ import { addTrainingForward, type ForwardTrace } from "./autodiff.ts";
 import type { BatchInputs } from "./batch-feeds.ts";
 import type { AddedLoss, LossSettings } from "./losses/loss.ts";
 import { LOSSES } from "./losses/table.ts";
+import { ownBatchNorm } from "./model-rules.ts";
 import { staticShape } from "./watched-sample.ts";
 
 export interface LossForwardOptions {
@@ -18,7 +19,8 @@ export interface LossForwardOptions {
   readonly lossValue: string;
   readonly lossSettings: LossSettings;
   readonly parameters: readonly string[];
-  readonly config: Pick<TrainingConfig, "loss" | "batchNorm" | "seed">;
+  readonly config: Pick<TrainingConfig, "loss" | "batchNorm" | "seed"> &
+    Partial<Pick<TrainingConfig, "fromModel">>;
   /** "training" when left out. */
   readonly mode?: ForwardMode;
   /** First outputs of the normalizations that go by their stored statistics; none when left out. */
@@ -57,6 +59,7 @@ export function addLossForward(
     isFrozen: (node) => frozenNormalizations?.has(node.output[0] ?? "") ?? false,
     batchNormMomentum: config.batchNorm.momentum,
     runningVariance: config.batchNorm.runningVariance,
+    ...(config.fromModel?.batchNorm ? { batchNormOf: ownBatchNorm } : {}),
     dropoutSeed: dropoutSeeds(graph, config.seed),
     ...(mode === undefined ? {} : { mode }),
     ...(step === undefined ? {} : { step }),

@@ -1,11 +1,13 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { WeightConstraint } from "../graph/weight-rules.ts";
 import type { OptimizerConfig, TrainingConfig } from "../protocol/training.ts";
 import { GradientAccumulation } from "./gradient-accumulation.ts";
 import { addClipping } from "./gradient-clipping.ts";
 import { addProjection, type NormLimit } from "./max-norm.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
+import { addConstraint } from "./weight-constraint.ts";
 
 /** A tensor that a step takes as input and gives back changed. */
 export interface StateTensor {
@@ -28,6 +30,8 @@ export interface UpdateOptions {
   readonly decayed?: ReadonlySet<string>;
   /** Where the limit on the length of a unit's weights acts, by parameter. */
   readonly limits: ReadonlyMap<string, NormLimit>;
+  /** What the layers themselves state, by parameter; none when left out. */
+  readonly constraints?: ReadonlyMap<string, WeightConstraint>;
 }
 
 /** Names for the scalar inputs of the optimizer, by its own names. */
@@ -91,10 +95,13 @@ export function addUpdates(
       scalar: (name) => scalars.get(name) as string,
     });
     const limit = config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
-    const next =
-      limit === undefined
+    const constraint = options.constraints?.get(parameter);
+    const held =
+      constraint === undefined
         ? updated.parameter
-        : addProjection(builder, limit, config.maxNorm.limit, updated.parameter, dims);
+        : addConstraint(builder, constraint, updated.parameter, dims);
+    const next =
+      limit === undefined ? held : addProjection(builder, limit, config.maxNorm.limit, held, dims);
     return [
       { name: parameter, next: atUpdate(next, parameter), dims, kind: "parameter" },
       ...[...slots].map(([slot, name]): StateTensor => {

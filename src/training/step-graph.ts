@@ -24,7 +24,7 @@ import { addDetails, detailCount, type StepDetails } from "./step-details.ts";
 import { addDivergence } from "./variational-divergence.ts";
 import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
 import { deadWhen } from "./watched-values.ts";
-import { addPenalty, addPenaltyGradient } from "./weight-penalty.ts";
+import { addPenalty, addPenaltyGradient, type WeightPenalty } from "./weight-penalty.ts";
 
 export interface StepOptions
   extends UpdateOptions,
@@ -34,10 +34,13 @@ export interface StepOptions
   readonly lossSettings?: LossSettings;
   /** The values under the L1 and L2 penalties: weights as their layers read them. */
   readonly penalized: ReadonlySet<string>;
+  /** Penalties that the model's layers state, by value; none when left out. */
+  readonly penalties?: ReadonlyMap<string, WeightPenalty>;
   /** The parameters that are log α of variational dropout. */
   readonly noise: ReadonlySet<string>;
   readonly config: UpdateOptions["config"] &
-    Pick<TrainingConfig, "loss" | "lossOptions" | "l1" | "l2" | "batchNorm" | "seed">;
+    Pick<TrainingConfig, "loss" | "lossOptions" | "l1" | "l2" | "batchNorm" | "seed"> &
+    Partial<Pick<TrainingConfig, "fromModel">>;
   /** Values of which each step may give a sample. */
   readonly watched: readonly string[];
   /** Weights whose gradients are told apart where a step is looked at; no such steps when left out. */
@@ -78,7 +81,11 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const forward = addLossForward(builder, graph, { ...options, lossSettings, step });
   const { trace, target, targetShape, output, outputShape, loss } = forward;
   const penalty = addPenalties(builder, options, trace);
-  const seeds = new Map([[lossValue, loss.gradient], ...penalty.gradients]);
+  const seeds = new Map([[lossValue, loss.gradient]]);
+  for (const [value, gradient] of penalty.gradients) {
+    const other = seeds.get(value);
+    seeds.set(value, other === undefined ? gradient : builder.add("Add", [other, gradient]));
+  }
   const gradients = addGradients(builder, trace, seeds, parameters);
   const scalars = addScalars(builder, config.optimizer);
   const divergence = addDivergences(builder, options.noise, gradients);
@@ -156,20 +163,20 @@ function outputsOf(parts: StepParts): readonly ValueInfo[] {
 }
 
 /** What L1 and L2 add to the loss, where they add anything, and to the gradients of the weights. */
-function addPenalties(
-  builder: GraphBuilder,
-  { config, penalized }: StepOptions,
-  trace: ForwardTrace,
-) {
-  const gradients = [...penalized].flatMap((weight) => {
-    const gradient = addPenaltyGradient(builder, config, trace.value(weight));
-    return gradient === undefined ? [] : [[weight, gradient] as const];
+function addPenalties(builder: GraphBuilder, options: StepOptions, trace: ForwardTrace) {
+  const { config, penalized, penalties = new Map<string, WeightPenalty>() } = options;
+  const values = [...new Set([...penalized, ...penalties.keys()])].map((name) => {
+    const own = penalties.get(name) ?? { l1: 0, l2: 0 };
+    const asked = penalized.has(name) ? config : { l1: 0, l2: 0 };
+    const strength = { l1: own.l1 + asked.l1, l2: own.l2 + asked.l2 };
+    const value = trace.value(name);
+    return { name, value, strength, rank: staticShape(trace, name).length };
   });
-  const values = [...penalized].map((weight) => ({
-    value: trace.value(weight),
-    rank: staticShape(trace, weight).length,
-  }));
-  return { gradients, value: addPenalty(builder, config, values) };
+  const gradients = values.flatMap(({ name, value, strength }) => {
+    const gradient = addPenaltyGradient(builder, strength, value);
+    return gradient === undefined ? [] : [[name, gradient] as const];
+  });
+  return { gradients, value: addPenalty(builder, values) };
 }
 
 /** The divergence of all noise, and the gradients with `factor` times its own. */

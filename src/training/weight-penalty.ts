@@ -35,20 +35,29 @@ export function addPenaltyGradient(
   return terms.length > 1 ? builder.add("Add", terms) : terms[0];
 }
 
-/** The penalty itself, l1·Σ|w| + l2·½·Σw² over all the weights: a scalar, undefined where there is none. */
+/** The penalty itself, l1·Σ|w| + l2·½·Σw² of each of the weights: a scalar, undefined where there is none. */
 export function addPenalty(
   builder: GraphBuilder,
-  { l1, l2 }: WeightPenalty,
-  weights: readonly { readonly value: string; readonly rank: number }[],
+  weights: readonly {
+    readonly value: string;
+    readonly rank: number;
+    readonly strength: WeightPenalty;
+  }[],
 ): string | undefined {
-  const sum = (opType: "ReduceL1" | "ReduceSumSquare", factor: number) =>
-    weights.map(({ value, rank }) => {
-      const total = wholeSum(builder, opType, value, rank);
-      return builder.add("Mul", [total, builder.scalar(factor)]);
-    });
+  const term = (
+    opType: "ReduceL1" | "ReduceSumSquare",
+    value: string,
+    rank: number,
+    factor: number,
+  ) =>
+    factor === 0
+      ? []
+      : [builder.add("Mul", [wholeSum(builder, opType, value, rank), builder.scalar(factor)])];
   const terms = [
-    ...(l1 === 0 ? [] : sum("ReduceL1", l1)),
-    ...(l2 === 0 ? [] : sum("ReduceSumSquare", l2 / 2)),
+    ...weights.flatMap(({ value, rank, strength }) => term("ReduceL1", value, rank, strength.l1)),
+    ...weights.flatMap(({ value, rank, strength }) =>
+      term("ReduceSumSquare", value, rank, strength.l2 / 2),
+    ),
   ];
   return terms.length === 0 ? undefined : builder.add("Sum", terms, { stem: "penalty" });
 }

@@ -38,6 +38,9 @@ export function draftOf(config: TrainingConfig): Draft {
     warmUpEpochs: String(config.variationalDropout.warmUpEpochs),
     batchNormMomentum: String(batchNorm.momentum),
     runningVariance: batchNorm.runningVariance,
+    modelRegularizers: String(config.fromModel.regularizers),
+    modelConstraints: String(config.fromModel.constraints),
+    modelBatchNorm: String(config.fromModel.batchNorm),
     ...stoppingDraft(config.earlyStopping),
     values: statistics.values === "auto" ? "auto" : nameList(statistics.values),
     everySteps: String(statistics.everySteps),
@@ -121,6 +124,11 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
     batchNorm: {
       momentum: Number(draft.batchNormMomentum),
       runningVariance: draft.runningVariance as TrainingConfig["batchNorm"]["runningVariance"],
+    },
+    fromModel: {
+      regularizers: draft.modelRegularizers === "true",
+      constraints: draft.modelConstraints === "true",
+      batchNorm: draft.modelBatchNorm === "true",
     },
     variationalDropout: {
       klWeight: Number(draft.klWeight),

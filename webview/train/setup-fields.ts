@@ -114,6 +114,24 @@ export const FIELDS = {
     ],
     help: "Divides by N − 1 or by N.",
   },
+  modelRegularizers: {
+    section: "regularization",
+    label: "Model's regularizers",
+    kind: "box",
+    help: "Uses the l1 and l2 that layers of Keras and TensorFlow.js state.",
+  },
+  modelConstraints: {
+    section: "regularization",
+    label: "Model's constraints",
+    kind: "box",
+    help: "Uses the max_norm and its like that such layers state.",
+  },
+  modelBatchNorm: {
+    section: "regularization",
+    label: "Model's BatchNorm momentum",
+    kind: "box",
+    help: "Takes each such layer's own momentum in place of the one above.",
+  },
   ...STOPPING_FIELDS,
   values: {
     section: "watching",

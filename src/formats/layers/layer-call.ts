@@ -1,9 +1,15 @@
 import type { AttributeValue } from "../../graph/attributes.ts";
 import { type GraphBuilder, makeNode } from "../../graph/builder.ts";
 import { dataTypeName, isFloatingPoint } from "../../graph/data-type.ts";
+import type { Node } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { withOrigin } from "../../graph/node-origin.ts";
 import { elementCount, float32Tensor, type Tensor } from "../../graph/tensor.ts";
+import {
+  type WeightRules,
+  withActivityRegularizer,
+  withWeightRules,
+} from "../../graph/weight-rules.ts";
 import type { Fields } from "./fields.ts";
 import type { LayerRule } from "./layer-rule.ts";
 import {
@@ -14,6 +20,7 @@ import {
 } from "./layer-value.ts";
 import type { LayerConfig } from "./model-config.ts";
 import { AS_STORED, graphTensor, sameSizes, type WeightLayout } from "./weight-layout.ts";
+import { activityRegularizerOf, weightRulesOf } from "./weight-rules.ts";
 import type { WeightStore } from "./weight-store.ts";
 
 /** Why a layer, whose config is in order, has no form in operators of ONNX: a clause. */
@@ -32,6 +39,8 @@ export interface WeightUse {
   readonly layout: WeightLayout;
   /** Fields of the config that state a size of the weight, and which axis of it, counted from -1 at the end. */
   readonly sizes: Readonly<Record<string, number>>;
+  /** What the layer's config says of it beside its sizes. */
+  readonly rules: WeightRules;
   /** What the node reads for a weight that is not there: nothing, or this number throughout. */
   readonly absent: number | undefined;
   /** The initializer's name; "" for nothing. */
@@ -187,7 +196,8 @@ export class LayerCall {
     const weight = `${this.#prefix}${name}`;
     // The sizes are fields of the layer inside, which its wrapper's config holds deeper.
     const stated = wrapped ? {} : sizes;
-    const rest = { weight, flag, storedDims: dims, layout, absent, wrapped, sizes: stated };
+    const rules = weightRulesOf(this.fields, name, dims, layout, this.context.dialect);
+    const rest = { weight, flag, storedDims: dims, layout, absent, wrapped, sizes: stated, rules };
     const present = flag === undefined || this.fields.boolean(flag, true);
     if (!present) {
       const value = absent === undefined ? "" : this.#filled(name, layout.dims(dims), absent);
@@ -279,9 +289,23 @@ export class LayerCall {
       const name = this.call === 0 ? named : `${named}:${this.call}`;
       const options = { name, attributes, ...(domain === "" ? {} : { domain }) };
       const node = makeNode(opType, inputs.map(rename), outputs.map(rename), options);
-      this.builder.nodes.push(withOrigin(node, { layer, call: this.call, part }));
+      const noted = this.#withRules(node, part, outputs.includes(first?.value ?? ""));
+      this.builder.nodes.push(withOrigin(noted, { layer, call: this.call, part }));
     }
     return results.map((result) => ({ ...result, value: rename(result.value) }));
+  }
+
+  /** The node with what the config says of its weights, and of the layer's result where it makes it. */
+  #withRules(node: Node, part: string, makesResult: boolean): Node {
+    let noted = node;
+    for (const place of this.places) {
+      const there = place.part === part && place.use.stored !== undefined;
+      if (there) noted = withWeightRules(noted, place.input, place.use.rules);
+    }
+    const { className } = this.layer;
+    const activity = activityRegularizerOf(this.fields, className, this.context.dialect);
+    const used = makesResult && activity !== undefined;
+    return used ? withActivityRegularizer(noted, activity) : noted;
   }
 
   /** A constant that is no weight. */

@@ -25,6 +25,7 @@ export function newWeights(
       layout: AS_STORED,
       absent: undefined,
       sizes: {},
+      rules: {},
       wrapped: false,
       value: tensor.name,
     }),

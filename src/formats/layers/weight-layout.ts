@@ -11,6 +11,8 @@ export interface WeightLayout {
   dims(stored: readonly number[]): readonly number[];
   /** Sizes in the file of a weight with these sizes in the graph; undefined where they do not tell. */
   storedDims(dims: readonly number[]): readonly number[] | undefined;
+  /** Axis i in the graph, before any are joined, is axis order[i] of the file; left out where no axes tell. */
+  order?(rank: number): readonly number[];
   /** The elements in the graph's order, from those in the file's. */
   toGraph(bytes: Uint8Array, stored: readonly number[], elementBytes: number): Uint8Array;
   /** The elements in the file's order, from those in the graph's. */
@@ -20,6 +22,7 @@ export interface WeightLayout {
 export const AS_STORED: WeightLayout = {
   dims: (stored) => stored,
   storedDims: (dims) => dims,
+  order: (rank) => Array.from({ length: rank }, (_, axis) => axis),
   toGraph: (bytes) => bytes,
   toFile: (bytes) => bytes,
 };
@@ -37,6 +40,7 @@ export function permuted(
       join === undefined && dims.length === order.length
         ? inverse.map((axis) => dims[axis] ?? 1)
         : undefined,
+    order: () => order,
     toGraph: (bytes, stored, size) => transposeBytes(bytes, stored, order, size),
     toFile: (bytes, stored, size) => transposeBytes(bytes, moved(stored), inverse, size),
   };

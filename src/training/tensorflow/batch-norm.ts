@@ -14,6 +14,8 @@ interface Weight {
 interface BatchNormalization {
   readonly axis: number;
   readonly epsilon: number;
+  /** From the old value: new = momentum·old + (1 − momentum)·batch. */
+  readonly momentum: number;
   readonly gamma?: Weight | null;
   readonly beta?: Weight | null;
   readonly movingMean: Weight;
@@ -43,10 +45,13 @@ export type LayerCall = (
 export function trainBatchNormalization(
   tf: TensorFlowModule,
   layer: Layer,
-  { momentum, runningVariance }: TrainingConfig["batchNorm"],
+  { batchNorm, fromModel }: Pick<TrainingConfig, "batchNorm" | "fromModel">,
   frozen: boolean,
 ): void {
   const own = layer as unknown as BatchNormalization;
+  const { momentum, runningVariance } = fromModel.batchNorm
+    ? ({ momentum: 1 - own.momentum, runningVariance: "population" } as const)
+    : batchNorm;
   const atInference = own.call.bind(layer);
   const keep = (statistic: Weight, batch: Tensor) => {
     const variable = statistic.read() as Variable;

@@ -1,4 +1,4 @@
-import type { Variable } from "@tensorflow/tfjs-core";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { InputError } from "../../graph/input-error.ts";
 import type { TrainingConfig } from "../../protocol/training.ts";
@@ -14,6 +14,8 @@ export interface TrainedWeight {
   readonly isWeight: boolean;
   /** Axes over which the weights of one output unit lie; absent where max-norm leaves it alone. */
   readonly unitAxes?: readonly number[];
+  /** The layer's own constraint, which TensorFlow.js' optimizers pass by. */
+  readonly constraint?: { apply(weight: Tensor): Tensor };
 }
 
 export interface WeightParts {
@@ -43,6 +45,7 @@ const UNIT_AXES: Readonly<Record<string, Readonly<Record<string, readonly number
 
 interface LayerWeight {
   readonly originalName: string;
+  readonly constraint?: TrainedWeight["constraint"] | null;
   read(): unknown;
 }
 
@@ -76,6 +79,7 @@ export function weightParts(model: LayersModel, frozen: TrainingConfig["frozen"]
         variable: variableOf(weight),
         isWeight: WEIGHT.test(name),
         ...(unitAxes === undefined ? {} : { unitAxes }),
+        ...(weight.constraint ? { constraint: weight.constraint } : {}),
       });
     }
   }

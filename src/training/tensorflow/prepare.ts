@@ -60,7 +60,7 @@ export async function prepareOnTensorFlow(
   requireInFile(parts.all, file);
   if (fresh) setWeights(tf, parts.all, frozenValues(file, config));
   for (const { layer, frozen } of parts.normalizations) {
-    trainBatchNormalization(tf, layer, config.batchNorm, frozen);
+    trainBatchNormalization(tf, layer, config, frozen);
   }
   const initial = new Map([...parts.all].map(([name, variable]) => [name, numbersOf(variable)]));
   const inputShape = [batchSize, ...samples.sampleShape];

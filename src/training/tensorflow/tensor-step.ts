@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Batch } from "../../data/batches.ts";
 import { seededRandom } from "../../data/random.ts";
@@ -90,15 +90,15 @@ export class TensorStep implements TrainingStep {
 
   #step(batch: Batch, learningRate: number, wishes: StepWishes): StepResult {
     const { tf, config, trained } = this.#options;
-    const { loss, output, gradients } = this.#gradients(batch);
+    const { loss, ownPenalty, output, gradients } = this.#gradients(batch);
     const { penalty, gradients: whole } = penalized(tf, config, trained, gradients);
     const mean = config.accumulateBatches > 1 ? this.#accumulated(whole) : whole;
     const due = this.#stepsDone % config.accumulateBatches === 0;
     const before = wishes.details ? this.#namedWeights() : new Map<string, Float32Array>();
     if (due) this.#update(clipped(tf, config.gradientClipping, mean), learningRate);
     return {
-      loss: loss.dataSync()[0] as number,
-      ...(penalty === undefined ? {} : { penalty: penalty.dataSync()[0] as number }),
+      loss,
+      ...penaltyOf(penalty, ownPenalty),
       output,
       samples: new Map(),
       ...(wishes.details ? { details: this.#details(mean, before) } : {}),
@@ -108,12 +108,18 @@ export class TensorStep implements TrainingStep {
   #gradients(batch: Batch) {
     const { tf, config, model, inputShape, settings, trained } = this.#options;
     let output: Tensor | undefined;
+    let ownPenalty: number | undefined;
     const { value, grads } = tf.variableGrads(
       () => {
         output = model.apply(tf.tensor(batch.features, [...inputShape]), {
           training: true,
         }) as Tensor;
-        return TENSOR_LOSSES[config.loss]({ tf, output: tf.keep(output), batch, settings });
+        const loss = TENSOR_LOSSES[config.loss]({ tf, output: tf.keep(output), batch, settings });
+        const own = config.fromModel.regularizers ? model.calculateLosses() : [];
+        if (own.length === 0) return loss;
+        const sum = tf.addN(own) as Scalar;
+        ownPenalty = sum.dataSync()[0] as number;
+        return tf.add(loss, sum) as Scalar;
       },
       trained.map(({ variable }) => variable),
     );
@@ -124,7 +130,8 @@ export class TensorStep implements TrainingStep {
     const kept = output as unknown as Tensor;
     const numbers = numbersOf(kept);
     kept.dispose();
-    return { loss: value, output: numbers, gradients };
+    const loss = (value.dataSync()[0] as number) - (ownPenalty ?? 0);
+    return { loss, ownPenalty, output: numbers, gradients };
   }
 
   /** The mean over the batches of this update so far; the sum is emptied when it is used. */
@@ -143,7 +150,7 @@ export class TensorStep implements TrainingStep {
 
   #update(gradients: ReadonlyMap<string, Tensor>, learningRate: number): void {
     const { tf, config, trained } = this.#options;
-    const { optimizer, maxNorm, decayedParameters } = config;
+    const { optimizer, maxNorm, decayedParameters, fromModel } = config;
     const update = Math.ceil(this.#stepsDone / config.accumulateBatches);
     const scalars = OPTIMIZERS[optimizer.kind].scalars(optimizer, learningRate, update);
     const slotNames = OPTIMIZERS[optimizer.kind].slots(optimizer);
@@ -161,7 +168,9 @@ export class TensorStep implements TrainingStep {
         slots: Object.fromEntries(variables),
         scalars,
       });
-      variable.assign(withinLimit(tf, weight, maxNorm.limit, next.parameter));
+      const own = fromModel.constraints ? weight.constraint : undefined;
+      const held = own?.apply(next.parameter) ?? next.parameter;
+      variable.assign(withinLimit(tf, weight, maxNorm.limit, held));
       for (const [slot, kept] of variables) kept.assign(next.slots[slot] as Tensor);
     }
   }
@@ -192,6 +201,12 @@ export class TensorStep implements TrainingStep {
       })),
     };
   }
+}
+
+/** What the options' penalties and the layers' own add to the loss; nothing where there are none. */
+function penaltyOf(asked: Scalar | undefined, own: number | undefined) {
+  if (asked === undefined && own === undefined) return {};
+  return { penalty: ((asked?.dataSync()[0] as number | undefined) ?? 0) + (own ?? 0) };
 }
 
 const ACCUMULATED = "accumulated";

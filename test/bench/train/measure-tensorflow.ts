@@ -53,7 +53,7 @@ async function measure(): Promise<number> {
   const config = DEFAULT_TRAINING_CONFIG;
   const parts = weightParts(model, config.frozen);
   for (const { layer } of parts.normalizations) {
-    trainBatchNormalization(tf, layer, config.batchNorm, false);
+    trainBatchNormalization(tf, layer, config, false);
   }
   const size = Number(values.batch);
   const inputShape = [size, ...(model.inputs[0]?.shape ?? []).slice(1).map(Number)];

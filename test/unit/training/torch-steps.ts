@@ -21,7 +21,7 @@ const NOTHING_MORE = { samples: false, details: false };
 export async function trainSteps(
   graph: Graph,
   config: TrainingConfig,
-  options: Pick<StepOptions, "penalized" | "limits">,
+  options: Pick<StepOptions, "penalized" | "limits" | "penalties" | "constraints">,
   { size = BATCH, steps = STEPS }: { readonly size?: number; readonly steps?: number } = {},
 ) {
   const { name: input, sampleShape } = sampleInput(graph);
