@@ -7,6 +7,7 @@ import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
 import { graphDifference } from "../layers/same-graph.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
+import { textEdits, withEdits } from "../layers/text-edits.ts";
 import { type NewFile, newFile } from "../onnx/new-file.ts";
 import { asInputError, type SaveOptions } from "../onnx/write.ts";
 import { type TfjsContainer, tfjsGraph } from "./read.ts";
@@ -40,7 +41,8 @@ export function encodeTfjs(edited: Graph): EncodedModel {
   const groups = rewrittenGroups(source.groups, edits);
   const model = rewrittenConfig(source.model, edits);
   const document = rewrittenDocument(source, model, groups);
-  const text = document === source.document ? source.text : written(document, source.text);
+  const text =
+    document === source.document ? source.text : written(document, source.document, source.text);
   const again = tfjsGraph(text, document, groups);
   const difference = graphDifference(graph, again);
   if (difference !== undefined) {
@@ -71,12 +73,10 @@ function rewrittenDocument(
   };
 }
 
-/** In the file's own style, as far as indentation goes. */
-function written(document: JsonObject, before: Uint8Array): Uint8Array {
-  const text = new TextDecoder().decode(before);
-  const indent = /^\s*\{\r?\n([ \t]+)"/.exec(text)?.[1];
-  const end = /\s*$/.exec(text)?.[0] ?? "";
-  return new TextEncoder().encode(JSON.stringify(document, undefined, indent) + end);
+/** The text of a document that has become another one: what stays the same is written the same. */
+function written(document: JsonObject, before: JsonObject, text: Uint8Array): Uint8Array {
+  const source = new TextDecoder().decode(text);
+  return new TextEncoder().encode(withEdits(source, textEdits(source, before, document)));
 }
 
 /**
@@ -106,7 +106,7 @@ export function encodeNumbers(
     return { text, document, groups: changed };
   }
   const rewritten = { ...document, weightsManifest };
-  return { text: written(rewritten, text), document: rewritten, groups: changed };
+  return { text: written(rewritten, document, text), document: rewritten, groups: changed };
 }
 
 /** As saveTfjs. */
@@ -176,7 +176,7 @@ export async function placeShards(
     paths: (group.paths as readonly string[]).map((path) => names.get(path) ?? path),
   }));
   const renamed = { ...document, weightsManifest: manifest };
-  return { shards, text: written(renamed, text), document: renamed };
+  return { shards, text: written(renamed, document, text), document: renamed };
 }
 
 async function makeFolder(folder: string, below: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import * as vscode from "vscode";
 import type { ModelTextRequest, ModelTextView } from "../../protocol/model-text.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
@@ -43,7 +44,10 @@ export class ModelJsonTexts {
       vscode.workspace.onDidOpenTextDocument(look),
       vscode.workspace.onDidChangeTextDocument(({ document }) => look(document)),
       vscode.workspace.onDidCloseTextDocument((document) => this.#forget(document)),
-      engine.onDidCrash(() => this.#lookAgain()),
+      // The weights may be others by now; while nothing has changed the engine knows the answer.
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        if (editor !== undefined) void this.#lookAgain(editor.document);
+      }),
     ];
     for (const document of vscode.workspace.textDocuments) look(document);
   }
@@ -58,13 +62,6 @@ export class ModelJsonTexts {
     const view = this.#ask(document, known === undefined ? 0 : pause, asking.token);
     this.#known.set(key, { version: document.version, asking, view });
     return view;
-  }
-
-  /** Reads a text again whose weights may have changed. */
-  refresh(document: vscode.TextDocument): void {
-    this.#known.get(document.uri.toString())?.asking.cancel();
-    this.#known.delete(document.uri.toString());
-    void this.view(document);
   }
 
   dispose(): void {
@@ -97,10 +94,16 @@ export class ModelJsonTexts {
     }
   }
 
-  #lookAgain(): void {
-    for (const document of vscode.workspace.textDocuments) {
-      if (this.#known.has(document.uri.toString())) this.refresh(document);
-    }
+  /** Asks once more for a text that is the same as before, and tells only what has changed. */
+  async #lookAgain(document: vscode.TextDocument): Promise<void> {
+    const key = document.uri.toString();
+    const known = this.#known.get(key);
+    const before = await known?.view;
+    if (known === undefined || this.#known.get(key) !== known) return;
+    const view = await this.#request(document, known.asking.token);
+    if (this.#known.get(key) !== known || isDeepStrictEqual(view, before)) return;
+    this.#known.set(key, { ...known, view: Promise.resolve(view) });
+    this.#read.fire({ document, view });
   }
 
   #forget(document: vscode.TextDocument): void {

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { readModel, requireWritable, saveModel } from "../../../../src/formats/registry.ts";
@@ -57,6 +57,19 @@ test.each(networks())(
     expect(names(model).filter((name) => !names(again).includes(name))).toEqual(gone);
   },
 );
+
+test("what a fold leaves alone stays as it was written", async () => {
+  const [network] = networks();
+  const file = await save((network as Network).build());
+  const text = (await readFile(file, "utf8")).replaceAll('"momentum":0.99', '"momentum" : 0.990');
+  await writeFile(file, text);
+  const { graph } = foldBatchNorm.apply(await readModel(file), ["bn_a"], {});
+  await saveModel(graph, file);
+  const written = await readFile(file, "utf8");
+  expect(text.split('"momentum" : 0.990').length).toBe(4);
+  expect(written.split('"momentum" : 0.990').length).toBe(3);
+  expect(written).not.toContain('"bn_a"');
+});
 
 test("what layers cannot say is refused with the place, and can be written as ONNX", async () => {
   const [network] = networks();
