@@ -23,8 +23,15 @@ async function prettyFiles(model = layersNetwork()): Promise<WorkspaceFiles> {
   return { ...files, [name]: `${JSON.stringify(JSON.parse(String(files[name])), undefined, 2)}\n` };
 }
 
-async function openAsText(workbench: Workbench): Promise<void> {
+/** A window that had the file in another editor would open it there again. */
+async function openText(workbench: Workbench): Promise<void> {
   await workbench.openFile(name);
+  await workbench.reopenWith("Text Editor");
+  await workbench.page.locator(".monaco-editor .view-lines").first().waitFor();
+}
+
+async function openAsText(workbench: Workbench): Promise<void> {
+  await openText(workbench);
   // The window may show other lines; the findings come together with this.
   const lens = workbench.page.locator(".codelens-decoration a", { hasText: "NormLens" });
   await lens.waitFor({ state: "attached" });
@@ -118,8 +125,7 @@ test("model.json has an outline of its layers, hovers with statistics, and reaso
 test("other JSON of that name is left alone", async ({ openWorkspace }) => {
   const shop = JSON.stringify({ name: "shop", layers: [{ name: "bn" }], modelTopology: null });
   const { workbench } = await openWorkspace({ [name]: shop });
-  await workbench.openFile(name);
-  await workbench.page.locator(".monaco-editor .view-lines").first().waitFor();
+  await openText(workbench);
   await workbench.page.waitForTimeout(2000);
   expect(await workbench.page.locator(".codelens-decoration").count()).toBe(0);
   expect(await workbench.notifications()).toEqual([]);
