@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { readHdf5 } from "../../../../src/formats/hdf5/read.ts";
 import {
+  dataset,
   groupAt,
   type Hdf5Group,
   textAttribute,
@@ -8,6 +9,7 @@ import {
   withNode,
 } from "../../../../src/formats/hdf5/tree.ts";
 import { writeHdf5 } from "../../../../src/formats/hdf5/write.ts";
+import { nameList, withNameList } from "../../../../src/formats/keras-h5/name-lists.ts";
 import { readModel } from "../../../../src/formats/registry.ts";
 import { InputError } from "../../../../src/graph/input-error.ts";
 import { fileOf, fixture } from "../keras/keras-files.ts";
@@ -86,6 +88,23 @@ test("weights of other sizes or types are refused by name", async () => {
   expect(await put(new Uint8Array(3), [3], 1, "integer")).toMatch(
     /classes\/bias is stored as int8; float16, float32 and float64 can be read/,
   );
+});
+
+test("a number that no layer computes with may be of any type", async () => {
+  // As the count of a Normalization layer, which is int32.
+  const root = await readHdf5(original);
+  const place = ["model_weights", "classes"];
+  const group = groupAt(root, place) as Hdf5Group;
+  const count = {
+    ...dataset([], new Uint8Array(4)),
+    type: { kind: "integer", size: 4, signed: true } as const,
+  };
+  const listed = withNameList(withNode(group, ["classes", "count"], count), "weight_names", [
+    ...nameList(group, "weight_names", "model_weights/classes"),
+    "classes/count",
+  ]);
+  const file = await fileOf(await writeHdf5(withNode(root, place, listed)), "model.h5");
+  expect((await readModel(file)).initializers.has("classes/kernel")).toBe(true);
 });
 
 test("files that lead to other files are refused", async () => {
