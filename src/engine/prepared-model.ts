@@ -1,4 +1,3 @@
-import { openDataset } from "../data/open-dataset.ts";
 import { splitSamples } from "../data/split.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -7,9 +6,9 @@ import { findPass } from "../passes/registry.ts";
 import { needsData } from "../protocol/technique-options.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { checkConfig } from "../training/config.ts";
-import { dataRequest } from "../training/data-request.ts";
 import { sampleInput } from "../training/forward-part.ts";
 import { withFreshWeights } from "../training/fresh-model.ts";
+import { openTrainingData } from "../training/open-training-data.ts";
 import { separateParameters } from "../training/separate-parameters.ts";
 import type { TrainOptions } from "../training/train.ts";
 import type { RequestContext } from "./context.ts";
@@ -59,7 +58,7 @@ export async function preparedModel(
 }
 
 async function trainingPart(graph: Graph, config: TrainingConfig, context: RequestContext) {
-  const dataset = await openDataset(config.data, dataRequest(config, sampleInput(graph)));
+  const { data: dataset } = await openTrainingData(config, sampleInput(graph));
   const { train } = splitSamples(dataset, config.split, config.seed);
   return sampleRuns(dataset, train, context);
 }

@@ -6,6 +6,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   engine: "onnxruntime",
   data: "digits",
   dataOptions: DEFAULT_DATA_OPTIONS,
+  inputScaling: "none",
   split: { train: 0.6, validation: 0.2, test: 0.2 },
   seed: 0,
   weights: "fresh",

@@ -9,6 +9,8 @@ export interface TrainingConfig {
   readonly data: string;
   /** How the data is read. */
   readonly dataOptions: DataOptions;
+  /** What is made of the samples before the model gets them, by numbers of the training part alone. */
+  readonly inputScaling: InputScalingKind;
   readonly split: { readonly train: number; readonly validation: number; readonly test: number };
   readonly seed: number;
   /** Start from new random weights, or go on from those in the file. */
@@ -96,6 +98,20 @@ export interface TrainingConfig {
   };
   /** Threads inside one operator; 0 lets the runtime decide. */
   readonly threads: number;
+}
+
+/**
+ * "standardize": (x − mean)/deviation; "range": (x − min)/(max − min). Images by channel, rows of a table by
+ * feature, everything else as a whole.
+ */
+export type InputScalingKind = "none" | "standardize" | "range";
+
+/** x ↦ (x − subtract)/divide, one pair a group. */
+export interface InputScaling {
+  readonly subtract: readonly number[];
+  readonly divide: readonly number[];
+  /** Numbers that follow each other and belong to one group, before the next group's begin. */
+  readonly groupSize: number;
 }
 
 export interface PassStep {
@@ -230,6 +246,8 @@ export type TrainingEvent =
       readonly memory?: MemoryEstimate;
       /** Where the best model goes besides the run folder. */
       readonly output?: string;
+      /** What config.inputScaling came to: whoever uses the model has to do the same. */
+      readonly inputScaling?: InputScaling;
       /** SHA-256 of model and data: a run goes on with the same ones only. */
       readonly fingerprint: { readonly model: string; readonly data: string };
       readonly config: TrainingConfig;

@@ -23,6 +23,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   },
   dataOptions: "group",
   ...DATA_FIELDS,
+  inputScaling: choice("none", "standardize", "range"),
   split: "group",
   "split.train": number("a number above 0, at most 1", (value) => value > 0 && value <= 1),
   "split.validation": number("a number above 0, below 1", (value) => value > 0 && value < 1),

@@ -1,6 +1,6 @@
 import { saveModel } from "../formats/registry.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { MemoryEstimate, TrainingConfig } from "../protocol/training.ts";
+import type { InputScaling, MemoryEstimate, TrainingConfig } from "../protocol/training.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TrainingPlan } from "./check-trainable.ts";
 import type { Evaluator, Weights } from "./evaluate.ts";
@@ -27,6 +27,8 @@ export interface OnnxRun {
   readonly plan: TrainingPlan;
   readonly fingerprint: StartEvent["fingerprint"];
   readonly memory: MemoryEstimate;
+  /** What was made of the data's samples. */
+  readonly inputScaling?: InputScaling;
   readonly step: StepSession;
   readonly evaluator: Evaluator;
   /** Parameters and running statistics at the run's first step. */

@@ -1,6 +1,11 @@
 import { elementCount } from "../graph/tensor.ts";
 import { jsonNumber } from "../protocol/reports.ts";
-import type { MemoryEstimate, TrainingConfig, TrainingEvent } from "../protocol/training.ts";
+import type {
+  InputScaling,
+  MemoryEstimate,
+  TrainingConfig,
+  TrainingEvent,
+} from "../protocol/training.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TrainingPlan } from "./check-trainable.ts";
 import type { Evaluation } from "./evaluate.ts";
@@ -21,10 +26,11 @@ export interface RunStart {
   readonly runtime: Pick<Runtime, "name" | "version">;
   readonly fingerprint: StartEvent["fingerprint"];
   readonly memory: MemoryEstimate;
+  readonly inputScaling?: InputScaling;
 }
 
 export function startEvent(start: RunStart): StartEvent {
-  const { plan, config, model, run, output, runtime, fingerprint, memory } = start;
+  const { plan, config, model, run, output, runtime, fingerprint, memory, inputScaling } = start;
   const { parameters } = plan;
   const notes = runNotes(plan.graph, parameters, config);
   return {
@@ -37,6 +43,7 @@ export function startEvent(start: RunStart): StartEvent {
     watched: plan.watched,
     ...(notes.length === 0 ? {} : { notes }),
     ...(output === undefined ? {} : { output }),
+    ...(inputScaling === undefined ? {} : { inputScaling }),
     fingerprint,
     memory,
     config,

@@ -1,4 +1,3 @@
-import { openDataset } from "../data/open-dataset.ts";
 import { requireWritable } from "../formats/registry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -12,7 +11,6 @@ import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkConfig } from "./config.ts";
 import { channelBlock } from "./conv-machine.ts";
-import { dataRequest } from "./data-request.ts";
 import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
 import { buildWithFastest } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
@@ -20,6 +18,7 @@ import { sampleInput } from "./forward-part.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import { onnxRunParts } from "./onnx-run.ts";
+import { openTrainingData } from "./open-training-data.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { initialValues } from "./parameters.ts";
 import { keptRecipes } from "./recipe-memory.ts";
@@ -59,7 +58,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   checkConfig(config);
   // Hours of training must not end with a model that cannot be saved.
   if (options.output !== undefined) await requireWritable(options.graph, options.output);
-  const data = await openDataset(config.data, dataRequest(config, sampleInput(options.graph)));
+  const { data, inputScaling } = await openTrainingData(config, sampleInput(options.graph));
   await letCancel(signal);
   const plan = planTraining(options.graph, data, config);
   const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };
@@ -84,7 +83,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const evaluator = await Evaluator.create(runtime, evaluation);
     try {
       await letCancel(signal);
-      const run = { plan, fingerprint, memory, step, evaluator, initial };
+      const scaled = inputScaling === undefined ? {} : { inputScaling };
+      const run = { plan, fingerprint, memory, step, evaluator, initial, ...scaled };
       return await recordedRun(options, onnxRunParts(options, run));
     } finally {
       await evaluator.release();

@@ -22,7 +22,7 @@ export function draftOf(config: TrainingConfig): Draft {
   const { batchNorm, statistics } = config;
   return {
     data: config.data,
-    ...dataDraft(config.dataOptions),
+    ...dataDraft(config),
     split: splitDraft(config.split),
     seed: String(config.seed),
     weights: config.weights,
@@ -107,7 +107,7 @@ function conflicts(draft: Draft): DraftErrors {
 function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfig {
   return {
     data: draft.data.trim(),
-    dataOptions: dataConfig(draft),
+    ...dataConfig(draft),
     split: splitConfig(draft.split),
     seed: Number(draft.seed),
     weights: draft.weights as TrainingConfig["weights"],

@@ -1,9 +1,11 @@
 import type { DataOptions } from "../../src/protocol/data-options.ts";
+import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type { DATA_FIELDS } from "./data-fields.ts";
 
 type DataDraft = Readonly<Record<keyof typeof DATA_FIELDS, string>>;
+type DataConfig = Pick<TrainingConfig, "dataOptions" | "inputScaling">;
 
-export function dataDraft(options: DataOptions): DataDraft {
+export function dataDraft({ dataOptions: options, inputScaling }: DataConfig): DataDraft {
   const [black, white] = options.range;
   return {
     labelColumn: options.labelColumn,
@@ -18,11 +20,19 @@ export function dataDraft(options: DataOptions): DataDraft {
     white: String(white),
     sampleRate: String(options.sampleRate),
     seconds: String(options.seconds),
+    inputScaling,
   };
 }
 
 /** Only for texts that have been checked. */
-export function dataConfig(draft: DataDraft): DataOptions {
+export function dataConfig(draft: DataDraft): DataConfig {
+  return {
+    dataOptions: dataOptions(draft),
+    inputScaling: draft.inputScaling as DataConfig["inputScaling"],
+  };
+}
+
+function dataOptions(draft: DataDraft): DataOptions {
   return {
     labelColumn: draft.labelColumn.trim(),
     header: draft.header as DataOptions["header"],

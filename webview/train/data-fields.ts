@@ -122,4 +122,15 @@ export const DATA_FIELDS = {
     shown: isFolder,
     help: "Sounds are cut to it or end in silence; 0 is what the model takes, else the first one's.",
   },
+  inputScaling: {
+    section: "data",
+    label: "Input scaling",
+    kind: "select",
+    options: [
+      ["none", "None"],
+      ["standardize", "Mean 0, variance 1"],
+      ["range", "0 to 1"],
+    ],
+    help: "By channel or feature, measured on the training part; whoever uses the model does the same.",
+  },
 } as const satisfies Readonly<Record<string, Field>>;

@@ -1,17 +1,16 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Dataset } from "../../data/dataset.ts";
-import { openDataset } from "../../data/open-dataset.ts";
 import type { Split } from "../../data/split.ts";
 import { DataType, dataTypeName } from "../../graph/data-type.ts";
 import { InputError } from "../../graph/input-error.ts";
-import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
+import type { InputScaling, TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
 import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
-import { dataRequest } from "../data-request.ts";
 import type { Weights } from "../evaluate.ts";
 import { dataFingerprint } from "../fingerprint.ts";
 import { nameMatcher } from "../frozen.ts";
 import type { LossSettings } from "../losses/loss.ts";
+import { openTrainingData } from "../open-training-data.ts";
 import { planSamples, planTargets } from "../plan-samples.ts";
 import { trainBatchNormalization } from "./batch-norm.ts";
 import { refuseOptions } from "./check-options.ts";
@@ -36,6 +35,7 @@ export interface TensorPlan {
   /** Weights and running statistics at the first step. */
   readonly initial: Weights;
   readonly fingerprint: StartEvent["fingerprint"];
+  readonly inputScaling?: InputScaling;
 }
 
 /**
@@ -53,7 +53,7 @@ export async function prepareOnTensorFlow(
   const fresh = config.weights === "fresh";
   const model = await loadLayersModel(tf, file, fresh ? config.seed : undefined);
   const input = sampleInput(model, modelPath);
-  const data = await openDataset(config.data, dataRequest(config, input));
+  const { data, inputScaling } = await openTrainingData(config, input);
   absorbActivation(tf, model, config.loss);
   const { samples, split, batchSize } = planSamples(data, input, config);
   const parts = weightParts(model, config.frozen);
@@ -78,6 +78,7 @@ export async function prepareOnTensorFlow(
     settings,
     initial,
     fingerprint,
+    ...(inputScaling === undefined ? {} : { inputScaling }),
   };
 }
 

@@ -76,7 +76,7 @@ export async function trainOnTensorFlow(options: TensorFlowTraining): Promise<Tr
 
 function startEvent(options: TensorFlowTraining, plan: TensorPlan, run: string): StartEvent {
   const { tensorFlow, modelPath, output, config } = options;
-  const { parts, fingerprint } = plan;
+  const { parts, fingerprint, inputScaling } = plan;
   return {
     event: "start",
     model: modelPath,
@@ -86,6 +86,7 @@ function startEvent(options: TensorFlowTraining, plan: TensorPlan, run: string):
     ...sampleCounts(plan),
     watched: [],
     ...(output === undefined ? {} : { output }),
+    ...(inputScaling === undefined ? {} : { inputScaling }),
     fingerprint,
     config,
   };

@@ -33,7 +33,10 @@ describe("a folder of images on the command line", () => {
   test("trains, with files decoded in a thread, and is told from its test part", async () => {
     const data = await darkAndBright();
     const out = await temporaryFolder();
-    await writeFile(join(out, "config.json"), JSON.stringify({ maxEpochs: 6 }));
+    await writeFile(
+      join(out, "config.json"),
+      JSON.stringify({ maxEpochs: 6, inputScaling: "range" }),
+    );
     const args = ["--config", join(out, "config.json"), "--runs", join(out, "runs"), "--json"];
     const best = join(out, "best.onnx");
     const result = await normlens(["train", MODEL, "--data", data, "-o", best, ...args]);
@@ -43,7 +46,10 @@ describe("a folder of images on the command line", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as TrainingEvent);
     const start = events.find(({ event }) => event === "start");
-    expect(start).toMatchObject({ samples: { train: 90, validation: 30, test: 20 } });
+    expect(start).toMatchObject({
+      samples: { train: 90, validation: 30, test: 20 },
+      inputScaling: { groupSize: 64 },
+    });
     const done = events.find(({ event }) => event === "done");
     expect(done).toMatchObject({ testAccuracy: 1 });
     expect((await readFile(best)).length).toBeGreaterThan(1000);

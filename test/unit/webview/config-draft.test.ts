@@ -55,6 +55,7 @@ test("every option of a folder comes back", () => {
   const config = {
     ...DEFAULT_TRAINING_CONFIG,
     data: "/data/flowers",
+    inputScaling: "standardize" as const,
     dataOptions: {
       ...DEFAULT_TRAINING_CONFIG.dataOptions,
       height: 64,
