@@ -29,8 +29,8 @@ export interface PlannedStep {
   readonly wishes: StepWishes;
 }
 
-/** No run has more steps than this. */
-export const MOST_STEPS_OF_RUN = 8;
+/** No run has more steps than this: those between two that are told in detail, by default each tenth. */
+export const MOST_STEPS_OF_RUN = 9;
 
 /** One training step after the other, on whatever engine. */
 export interface TrainingStep {

@@ -1,14 +1,16 @@
 """Times PyTorch's eager training step: forward, cross-entropy, backward, Adam.
 
 Run: python test/bench/train/pytorch_step.py [--network cnn28] [--batch 64] [--threads 2] [--steps 50]
-Prints one line of JSON: {network, batch, threads, steps, medianMs, minMs, torch}   (torch 2.13.0, CPU)
+Prints one line of JSON: {network, batch, threads, steps, medianMs, minMs, peakMiB, torch}   (torch 2.13.0, CPU)
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
+import sys
 import time
 
 import torch
@@ -39,6 +41,9 @@ def measure(network: str, batch: int, threads: int, steps: int) -> dict:
         "steps": steps,
         "medianMs": round(statistics.median(measured), 3),
         "minMs": round(min(measured), 3),
+        # In kilobytes on Linux, in bytes on a Mac.
+        "peakMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        / (2**20 if sys.platform == "darwin" else 2**10),
         "torch": torch.__version__,
     }
 

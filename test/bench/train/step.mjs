@@ -1,14 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 
 /**
  * Times the training step of the benchmark's networks, ours and its peers' in turn, and prints the
  * ratios: `node test/bench/train/step.mjs [--network cnn28] [--batch 64] [--threads 2] [--steps 50]
- * [--rounds 7]`.
+ * [--rounds 7] [--peers pytorch,statistics]`. Ratios of the processes' largest memory stand beside those of
+ * time. The peer "statistics" is our own step with what a run records by default.
  *
  * The networks mlp and resnet18, which are too large to be kept here, are made by PyTorch first.
  * PyTorch takes part where Python with torch is at hand (the interpreter in PYTHON, else python3), and
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     threads: { type: "string", default: "2" },
     steps: { type: "string", default: "50" },
     rounds: { type: "string", default: "7" },
+    peers: { type: "string", default: "statistics,pytorch,tfjsNode,tfjsWasm" },
   },
 });
 const samples = join(root, "media", "samples");
@@ -67,7 +69,7 @@ async function bundled(name) {
   });
   return outfile;
 }
-const { measureStep } = await import(pathToFileURL(await bundled("measure-step")).href);
+const normlens = await bundled("measure-step");
 const tensorFlow = await bundled("measure-tensorflow");
 
 /** The measurement that a process prints; undefined where it cannot run. */
@@ -88,8 +90,14 @@ function flags(network, names) {
   return ["--network", network, ...names.flatMap((name) => [`--${name}`, String(options[name])])];
 }
 
+function ownStep(model, ...further) {
+  const all = flags(undefined, ["batch", "threads", "steps"]).slice(2);
+  return measured(process.execPath, [normlens, "--model", model, ...all, ...further]);
+}
+
 /** By name: what measures the step of a network, each in a process of its own. */
 const peers = {
+  statistics: (network) => ownStep(networks[network], "--statistics"),
   pytorch: (network) => {
     const script = join(here, "pytorch_step.py");
     const all = flags(network, ["batch", "threads", "steps"]);
@@ -116,20 +124,27 @@ const milliseconds = (rounds) => median(rounds.map((round) => round.medianMs));
 for (const [network, model] of Object.entries(networks)) {
   if (values.network !== undefined && values.network !== network) continue;
   const ours = [];
-  const theirs = Object.fromEntries(Object.keys(peers).map((name) => [name, []]));
+  const asked = Object.entries(peers).filter(([name]) => values.peers.split(",").includes(name));
+  const theirs = Object.fromEntries(asked.map(([name]) => [name, []]));
   for (let round = 0; round < Number(values.rounds); round++) {
-    ours.push(await measureStep(model, options));
-    for (const [name, measure] of Object.entries(peers)) {
+    ours.push(ownStep(model));
+    for (const [name, measure] of asked) {
       const result = measure(network);
       if (result !== undefined) theirs[name].push({ ...result, round });
     }
   }
   const report = { network, ...options, nodes: ours[0].nodes, normlensMs: milliseconds(ours) };
+  const mebibytes = (all) => median(all.map(({ peakMiB }) => peakMiB));
+  report.normlensMiB = mebibytes(ours);
   for (const [name, rounds] of Object.entries(theirs)) {
     if (rounds.length === 0) continue;
     const ratios = rounds.map(({ round, medianMs }) => ours[round].medianMs / medianMs);
     report[`${name}Ms`] = milliseconds(rounds);
     report[`${name}Ratio`] = median(ratios);
+    if (rounds.every(({ peakMiB }) => peakMiB !== undefined)) {
+      report[`${name}MiB`] = mebibytes(rounds);
+      report[`${name}MemoryRatio`] = mebibytes(ours) / mebibytes(rounds);
+    }
   }
   console.log(
     JSON.stringify(report, (_, value) =>
