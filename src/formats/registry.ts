@@ -93,6 +93,10 @@ const keras: Format = {
   check: async (graph) => {
     await (await import("./keras/write.ts")).encodeKeras(graph);
   },
+  layers: {
+    dialect: "keras3",
+    encode: async (model) => (await import("./keras/new-model.ts")).newKerasModel(model),
+  },
 };
 
 const kerasH5: Format = {
@@ -112,6 +116,10 @@ const kerasH5: Format = {
     (await import("./keras-h5/write.ts")).saveKerasH5(graph, target, options),
   check: async (graph) => {
     await (await import("./keras-h5/write.ts")).encodeKerasH5(graph);
+  },
+  layers: {
+    dialect: "keras3",
+    encode: async (model) => (await import("./keras-h5/new-model.ts")).newKerasH5Model(model),
   },
 };
 

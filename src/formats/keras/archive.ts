@@ -15,7 +15,7 @@ const UNSUSPECTED_BYTES = 64 * 2 ** 20;
 const MOST_ENTRIES = 10_000;
 
 /** Zip's beginning of time, so that the same model makes the same bytes. */
-const NO_TIME = new Date(1980, 0, 1);
+export const NO_TIME = new Date(1980, 0, 1);
 
 /**
  * The entries of a .keras archive, expanded. Names and sizes are checked in the zip's directory before

@@ -22,7 +22,10 @@ async function askConvertedTarget(model: vscode.Uri): Promise<vscode.Uri | undef
   const isOnnx = extname(model.path).toLowerCase() === ".onnx";
   const stem = basename(model.path, extname(model.path));
   const onnx = { [vscode.l10n.t("ONNX")]: ["onnx"] };
-  const layers = { [vscode.l10n.t("TensorFlow.js layers")]: ["json"] };
+  const layers = {
+    [vscode.l10n.t("TensorFlow.js layers")]: ["json"],
+    [vscode.l10n.t("Keras")]: ["keras", "h5"],
+  };
   return vscode.window.showSaveDialog({
     title: vscode.l10n.t("Convert Model"),
     saveLabel: vscode.l10n.t("Convert"),

@@ -41,6 +41,22 @@ test("a U-Net goes to TensorFlow.js and back with a certificate", async () => {
   });
 });
 
+test.each([
+  ["resnet18", "keras", "keras"],
+  ["resnet18", "h5", "keras-h5"],
+])("%s goes to Keras as .%s and back", async (name, ending, format) => {
+  const graph = await readModel(`test/fixtures/architectures/${name}.onnx`);
+  const target = join(folder, `${name}.${ending}`);
+  const report = await convertModel(graph, { target, verify: true }, context);
+  expect(report).toMatchObject({ from: "onnx", to: format, certificate: { pass: true } });
+  const layers = await readModel(target);
+  expect(layers.source.format).toBe(format);
+  const back = join(folder, `${name}-${ending}.onnx`);
+  await convertModel(layers, { target: back, verify: true }, context);
+  const operators = (await readModel(back)).nodes.map(({ opType }) => opType);
+  expect(operators.filter((opType) => opType === "Conv").length).toBe(21);
+});
+
 test("indices of 64 bits become those of 32 bits that TensorFlow.js has", async () => {
   const builder = new GraphBuilder(["words"]);
   const values = Float32Array.from({ length: 60 }, (_, index) => Math.sin(index));
