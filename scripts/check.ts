@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { root } from "../test/vscode/harness/paths.ts";
 
 /**
  * `npm run check`: types, lint, the build and what is checked of it, as many at once as there are
@@ -64,10 +63,8 @@ async function work(): Promise<void> {
 
 async function passes({ name, parameters }: Check): Promise<boolean> {
   const started = performance.now();
-  const child = spawn(process.execPath, parameters, {
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  // In the folder that npm runs it in, which is the checkout's.
+  const child = spawn(process.execPath, parameters, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   const collect = (text: string): void => {
     output += text;
