@@ -1,6 +1,7 @@
 import { type LayersSource, layersSource } from "../formats/layers/layers-source.ts";
 import { modelChunks, totalBytes } from "../formats/onnx/chunks.ts";
 import { onnxSource } from "../formats/onnx/source.ts";
+import { tfjsGraphSource } from "../formats/tfjs-graph/source.ts";
 import { isFloatingPoint } from "../graph/data-type.ts";
 import type { Graph } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
@@ -27,14 +28,17 @@ function parameterCount(graph: Graph): number {
 
 /** Size of the model as it would be saved, external data included. */
 function modelBytes(graph: Graph): number {
-  const layers = layersSource(graph);
+  const layers = layersSource(graph) ?? tfjsGraphSource(graph);
   if (layers !== undefined) return layersBytes(graph, layers);
   const external = onnxSource(graph)?.externalBytes ?? 0;
   return totalBytes(modelChunks(graph, { inlineExternalData: false })) + external;
 }
 
 /** The size read, more or less what the weights have grown or shrunk by. */
-function layersBytes(graph: Graph, { read, totalBytes: before }: LayersSource): number {
+function layersBytes(
+  graph: Graph,
+  { read, totalBytes: before }: Pick<LayersSource, "read" | "totalBytes">,
+): number {
   const weights = ({ initializers }: Graph) =>
     [...initializers.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
   return before + weights(graph) - weights(read);

@@ -52,15 +52,7 @@ const tfjs: Format = {
   id: "tfjs",
   extensions: [".json"],
   matches: (start) => /^(\u00EF\u00BB\u00BF)?\s*\{/.test(new TextDecoder("latin1").decode(start)),
-  read: async (path, home) => {
-    const { readTfjs } = await import("./tfjs/read.ts");
-    const bytes = await readModelFile(path);
-    try {
-      return await readTfjs(bytes, home);
-    } catch (error) {
-      throw inFile(error, path);
-    }
-  },
+  read: readTensorFlowJs,
   save: async (graph, target, options) =>
     (await import("./tfjs/write.ts")).saveTfjs(graph, target, options),
   otherFiles: async (path) => (await import("./tfjs/shard-paths.ts")).shardPaths(path),
@@ -123,8 +115,34 @@ const kerasH5: Format = {
   },
 };
 
+const tfjsGraph: Format = {
+  id: "tfjs-graph",
+  extensions: [".json"],
+  // A model.json says what it holds behind its weights' names, far from its beginning.
+  matches: tfjs.matches,
+  read: readTensorFlowJs,
+  save: async (graph, target, options) =>
+    (await import("./tfjs-graph/write.ts")).saveGraphModel(graph, target, options),
+  check: async (graph) => {
+    (await import("./tfjs-graph/write.ts")).encodeGraphModel(graph);
+  },
+};
+
+/** A model.json, of layers or of a graph. */
+async function readTensorFlowJs(path: string, home: string): Promise<Graph> {
+  const bytes = await readModelFile(path);
+  try {
+    const { readContainer, readLayersModel } = await import("./tfjs/read.ts");
+    const container = await readContainer(bytes, home);
+    const { isGraphModel, readGraphModel } = await import("./tfjs-graph/read.ts");
+    return isGraphModel(container) ? readGraphModel(container) : readLayersModel(container);
+  } catch (error) {
+    throw inFile(error, path);
+  }
+}
+
 /** The first one that matches reads a file; ONNX, which has no signature, comes last. */
-const FORMATS: readonly Format[] = [tfjs, keras, kerasH5, onnx];
+const FORMATS: readonly Format[] = [tfjs, tfjsGraph, keras, kerasH5, onnx];
 
 /** What tells one format from another stands at the very beginning. */
 const START_BYTES = 64;
@@ -207,9 +225,10 @@ export function namedFormat(target: string): {
 
 function targetFormat(graph: Graph, target: string): Format {
   const ending = extname(target).toLowerCase();
-  const named = FORMATS.find(({ extensions }) => extensions.includes(ending));
+  const named = FORMATS.filter(({ extensions }) => extensions.includes(ending));
   const own = FORMATS.find(({ id }) => id === graph.source.format);
-  return named ?? own ?? onnx;
+  // Several formats may share an ending.
+  return named.find((format) => format === own) ?? named[0] ?? own ?? onnx;
 }
 
 /** Nothing for a file that cannot be read: the reader says what is wrong with it. */

@@ -328,8 +328,8 @@ export function inFileOrder(
 /** Each value is turned once, whoever reads it; a turn of a turned value is the value it was. */
 export function turnedValue(
   builder: GraphBuilder,
-  { turned }: CallContext,
-  value: LayerValue,
+  { turned }: Pick<CallContext, "turned">,
+  value: Pick<LayerValue, "value" | "shape">,
   order: readonly number[],
 ): string {
   if (isPlainOrder(value, order)) return value.value;
@@ -344,7 +344,7 @@ export function turnedValue(
   return result;
 }
 
-function isPlainOrder({ shape }: LayerValue, order: readonly number[]): boolean {
+function isPlainOrder({ shape }: Pick<LayerValue, "shape">, order: readonly number[]): boolean {
   return shape.length <= 2 || order.every((axis, index) => axis === index);
 }
 

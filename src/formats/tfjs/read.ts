@@ -25,7 +25,14 @@ export interface TfjsContainer {
  * @param file where model.json belongs, beside its weights.
  */
 export async function readTfjs(text: Uint8Array, file: string): Promise<Graph> {
-  const { document, groups } = await readContainer(text, file);
+  return readLayersModel(await readContainer(text, file));
+}
+
+/** The graph of a container that holds layers. */
+export function readLayersModel({ text, document, groups }: TfjsContainer): Graph {
+  if (document.format === "graph-model") {
+    throw new InputError("it is a graph model of TensorFlow.js, which has no layers");
+  }
   return tfjsGraph(text, document, groups);
 }
 
@@ -81,13 +88,8 @@ function parseDocument(text: Uint8Array): JsonObject {
   }
   const document = parseJson(new TextDecoder().decode(text), "the model's JSON");
   if (!isObject(document)) throw new InputError(`the JSON is ${shown(document)}, not a model`);
-  if (document.format === "graph-model") {
-    throw new InputError("it is a graph model of TensorFlow.js; only layers models can be read");
-  }
   if (!isObject(document.modelTopology)) {
-    throw new InputError(
-      "the JSON has no modelTopology; a layers model of TensorFlow.js is needed",
-    );
+    throw new InputError("the JSON has no modelTopology; a model of TensorFlow.js is needed");
   }
   return document;
 }

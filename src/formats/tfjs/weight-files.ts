@@ -4,7 +4,8 @@ import { changesWeightList, type LayerEdits, type WeightEdit } from "../layers/l
 import type { WeightEntry } from "./manifest.ts";
 import type { LoadedGroup, Shard } from "./shards.ts";
 
-interface Piece {
+/** A weight's entry in the manifest, and its bytes. */
+export interface Piece {
   readonly raw: JsonObject;
   readonly bytes: Uint8Array;
 }
@@ -63,7 +64,7 @@ export function withNumbers(
 }
 
 /** A quantized weight would lose its new numbers' precision, so it is stored as it is. */
-function replaced(
+export function replaced(
   { raw, shape: before }: WeightEntry,
   bytes: Uint8Array,
   shape: readonly number[] = before,
@@ -93,7 +94,7 @@ function newPiece({ record, use, dims, bytes }: WeightEdit, sibling: string | un
 }
 
 /** The pieces one after the other, cut into files as large as those of the group were. */
-function regrouped(loaded: LoadedGroup, pieces: readonly Piece[]): LoadedGroup {
+export function regrouped(loaded: LoadedGroup, pieces: readonly Piece[]): LoadedGroup {
   const { group, shards, bytes: before } = loaded;
   const bytes = new Uint8Array(Buffer.concat(pieces.map((piece) => piece.bytes)));
   const same = pieces.every(({ raw }, index) => raw === group.weights[index]?.raw);

@@ -74,7 +74,7 @@ function rewrittenDocument(
 }
 
 /** The text of a document that has become another one: what stays the same is written the same. */
-function written(document: JsonObject, before: JsonObject, text: Uint8Array): Uint8Array {
+export function written(document: JsonObject, before: JsonObject, text: Uint8Array): Uint8Array {
   const source = new TextDecoder().decode(text);
   return new TextEncoder().encode(withEdits(source, textEdits(source, before, document)));
 }

@@ -1,0 +1,42 @@
+import { plain } from "./activation.ts";
+import { CHANNEL_LIST } from "./constant-layout.ts";
+import { imageInput } from "./image.ts";
+import type { Operation } from "./operation.ts";
+import type { OperationRule } from "./operation-rule.ts";
+import type { ConstantUse, TensorValue } from "./tensor-value.ts";
+
+/**
+ * y = γ·(x − μ)/√(σ² + ε) + β for each channel, with the stored μ and σ². Its further results are of
+ * use in training only, and nothing may read them here.
+ */
+function fusedBatchNorm(operation: Operation): readonly TensorValue[] | undefined {
+  const { attributes, node, context } = operation;
+  // TensorFlow.js always takes the stored statistics; a file that means others keeps its operator.
+  const training = attributes.flag("is_training");
+  const others = context
+    .readers(node.name)
+    .some(({ inputs }) => inputs.some((input) => input.node === node.name && input.output > 0));
+  if (training || others) return undefined;
+  const image = imageInput(operation);
+  const channels = image.channels ?? operation.input(1).constant?.dims[0] ?? null;
+  const parameters = [1, 2, 3, 4].map((index) => {
+    const { constant } = operation.input(index);
+    if (constant !== undefined && (constant.dims.length !== 1 || constant.dims[0] !== channels)) {
+      operation.refuse(`input ${index} has shape [${constant.dims}]; [${channels}] is needed`);
+    }
+    return operation.constant(index, CHANNEL_LIST);
+  });
+  if (parameters.includes(undefined)) return undefined;
+  const operands = [image.value, ...(parameters as ConstantUse[])];
+  // The default of TensorFlow.js; TensorFlow itself always states it.
+  const epsilon = { float: attributes.number("epsilon", 1e-3) };
+  const value = operation.add("main", "BatchNormalization", operands, { epsilon });
+  return [plain(image.result(value, channels, image.positions))];
+}
+
+export const normalizationOperators: readonly OperationRule[] = [
+  {
+    operators: ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"],
+    build: fusedBatchNorm,
+  },
+];
