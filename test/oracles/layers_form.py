@@ -22,7 +22,9 @@ def plain(value):
         return value
     if value.get("class_name") == "DTypePolicy":
         return value["config"]["name"]
-    return {key: plain(item) for key, item in value.items() if key not in ADDED}
+    result = {key: plain(item) for key, item in value.items() if key not in ADDED}
+    # Keras 3 has two names for it, TensorFlow.js one.
+    return {key: "swish" if item == "silu" else item for key, item in result.items()}
 
 
 def references(value):
@@ -72,7 +74,12 @@ def layers_model(model):
     for weight in model.weights:
         if "seed_generator" in weight.path:
             continue
-        weights.append((weight.path, np.asarray(weight.numpy(), dtype=np.float32)))
+        # TensorFlow.js has no names of Sequential models and of cells, and one of its own.
+        parts = weight.path.removeprefix(f"{model.name}/").split("/")
+        name = "/".join(part for part in parts if not part.endswith("_cell"))
+        if "depthwise_conv" in name:
+            name = name.replace("/kernel", "/depthwise_kernel")
+        weights.append((name, np.asarray(weight.numpy(), dtype=np.float32)))
     document = {
         "format": "layers-model",
         "generatedBy": "keras v2.15.0",
