@@ -134,7 +134,7 @@ test("a file changed by another program is read again, or asks", async ({ openWo
 });
 
 test("unsaved edits survive a reload of the window", async ({ openWorkspace }) => {
-  const { folder, workbench } = await openWorkspace({ [name]: digits });
+  const { folder, workbench } = await openWorkspace({ [name]: digits }, { fresh: true });
   const original = await readFile(join(folder, name));
   await foldAll(await openModel(workbench, name));
   await seesDirty(workbench, name, true);

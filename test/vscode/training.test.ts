@@ -190,7 +190,7 @@ test("Stop is answered in the middle of a step that takes long", async ({ openWo
 test("after a reload the panel shows the run that the window cut off", async ({
   openWorkspace,
 }) => {
-  const { folder, workbench } = await openWorkspace({ [name]: digits });
+  const { folder, workbench } = await openWorkspace({ [name]: digits }, { fresh: true });
   const before = engineProcesses();
   await start(await openTraining(workbench));
   await workbench.reload();

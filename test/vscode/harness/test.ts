@@ -10,7 +10,7 @@ export interface OpenOptions {
   /** The address of a VS Code of the test's own, instead of the shared one. */
   url?: string;
   viewport?: { width: number; height: number };
-  /** A window of the test's own: for what a window does only once, such as starting its engine. */
+  /** A window of the test's own: for what it does once, such as starting its engine, and reloads. */
   fresh?: boolean;
 }
 
