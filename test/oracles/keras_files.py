@@ -115,6 +115,17 @@ def half():
     return model
 
 
+def sequences():
+    """Recurrent layers, whose weights lie in their cells, alone and in wrappers."""
+    steps = layers.Input((9, 4), name="steps")
+    x = layers.BatchNormalization(name="norm")(layers.Conv1D(6, 3, use_bias=False, name="conv")(steps))
+    x = layers.Bidirectional(layers.LSTM(5, return_sequences=True), name="both")(x)
+    x = layers.GRU(4, return_sequences=True, name="gates")(x)
+    x = layers.TimeDistributed(layers.Dense(3, activation="relu"), name="each")(x)
+    x = layers.Bidirectional(layers.GRU(3), merge_mode="sum", name="sum")(x)
+    return keras.Model(steps, layers.Dense(2, name="classes")(x), name="sequences")
+
+
 def save_hostile(folder):
     with h5py.File(folder / "numbers.h5", "w") as file:
         file["numbers"] = np.zeros(4, "f4")
@@ -135,7 +146,7 @@ FIXTURES.mkdir(exist_ok=True)
 goldens = {}
 with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary)
-    for make in (unet, mobilenet, resnet, nested, half):
+    for make in (unet, mobilenet, resnet, nested, half, sequences):
         keras.utils.clear_session()
         keras.utils.set_random_seed(1)
         model = scramble(make())

@@ -25,19 +25,21 @@ export function rewrittenWeights(
 ): Hdf5Group {
   if (edits.weights.length === 0 && config === model.raw) return root;
   const groups = layerGroups(root, model);
-  const variables = new Map<string, Hdf5Group>();
+  const fresh = new Map<string, Hdf5Group>();
+  let changed = root;
   for (const [path, own] of byLayer(edits.weights)) {
     const group = groups.get(path);
-    const before = group && groupAt(root, [...group, "vars"]);
-    variables.set(path, withEdits(before, own, places));
-  }
-  let changed = root;
-  for (const [path, own] of variables) {
-    const group = groups.get(path);
-    if (group !== undefined) changed = withNode(changed, [...group, "vars"], own);
+    if (group === undefined) {
+      fresh.set(path, withEdits(undefined, own, places));
+      continue;
+    }
+    // The cell of a recurrent layer and the layers in a wrapper have variables of their own.
+    for (const [place, inside] of byPlace(own, places, [...group, "vars"])) {
+      changed = withNode(changed, place, withEdits(groupAt(root, place), inside, places));
+    }
   }
   if (config !== model.raw) {
-    const renaming = new Renaming(changed, groups, variables);
+    const renaming = new Renaming(changed, groups, fresh);
     changed = renaming.inModel(changed, model, parseModelConfig(config), [], []);
   }
   // An optimizer's state belongs to the weights as they were.
@@ -53,7 +55,24 @@ function byLayer(edits: readonly WeightEdit[]): Map<string, WeightEdit[]> {
   return layers;
 }
 
-/** The variables of one layer with its edits made, counted anew. */
+/** @param own where weights that the file has not yet go. */
+function byPlace(
+  edits: readonly WeightEdit[],
+  places: ReadonlyMap<string, readonly string[]>,
+  own: readonly string[],
+): Iterable<readonly [place: readonly string[], edits: readonly WeightEdit[]]> {
+  const found = new Map<string, readonly [readonly string[], WeightEdit[]]>();
+  for (const edit of edits) {
+    const stored = edit.use.stored && places.get(edit.use.stored.name);
+    const place = stored?.slice(0, -1) ?? own;
+    const known = found.get(place.join("/")) ?? ([place, []] as const);
+    known[1].push(edit);
+    found.set(place.join("/"), known);
+  }
+  return found.values();
+}
+
+/** The variables of one group with their edits made, counted anew. */
 function withEdits(
   before: Hdf5Group | undefined,
   edits: readonly WeightEdit[],
@@ -99,8 +118,8 @@ class Renaming {
   constructor(
     readonly root: Hdf5Group,
     readonly groups: ReadonlyMap<string, readonly string[]>,
-    /** Variables by the layer's path, of new layers too. */
-    readonly variables: ReadonlyMap<string, Hdf5Group>,
+    /** Variables of the new layers, by their paths. */
+    readonly fresh: ReadonlyMap<string, Hdf5Group>,
   ) {}
 
   /**
@@ -137,7 +156,7 @@ class Renaming {
   }
 
   #newGroup(path: readonly string[], key: string): (readonly [string, Hdf5Group])[] {
-    const variables = this.variables.get(path.join("/"));
+    const variables = this.fresh.get(path.join("/"));
     if (variables === undefined) return [];
     const named = withAttribute(variables, "name", textAttribute(path.at(-1) ?? ""));
     return [[key, withNode(undefined, ["vars"], named)]];

@@ -78,26 +78,35 @@ export class ArchiveWeights implements WeightStore {
   }
 
   find(path: readonly string[], weight: string, index: number): Tensor | undefined {
-    const group = this.#groupOf(path);
-    if (group === undefined) return undefined;
-    const place = [...group, "vars", String(index)];
-    const node = nodeAt(this.root, place);
-    if (node?.kind !== "dataset") return undefined;
-    const name = `${path.join("/")}/${weight}`;
-    const known = this.#tensors.get(place.join("/"));
-    if (known !== undefined) return known;
-    const tensor = datasetTensor(name, node, place.join("/"));
-    this.#tensors.set(place.join("/"), tensor);
-    this.#places.set(name, place);
-    return tensor;
-  }
-
-  /** Parts of a layer that are layers themselves lie in its group under their attributes' names. */
-  #groupOf(path: readonly string[]): readonly string[] | undefined {
-    for (let length = path.length; length > 0; length--) {
-      const group = this.#groups.get(path.slice(0, length).join("/"));
-      if (group !== undefined) return [...group, ...path.slice(length)];
+    for (const group of this.#groupsOf(path)) {
+      const place = [...group, "vars", String(index)];
+      const node = nodeAt(this.root, place);
+      if (node?.kind !== "dataset") continue;
+      const known = this.#tensors.get(place.join("/"));
+      if (known !== undefined) return known;
+      const name = `${path.join("/")}/${weight}`;
+      const tensor = datasetTensor(name, node, place.join("/"));
+      this.#tensors.set(place.join("/"), tensor);
+      this.#places.set(name, place);
+      return tensor;
     }
     return undefined;
+  }
+
+  /**
+   * The groups that may hold a layer's variables. Parts of a layer that are layers themselves lie in
+   * its group under the names of the attributes that hold them, a recurrent layer's cell too.
+   */
+  #groupsOf(path: readonly string[]): readonly (readonly string[])[] {
+    for (let length = path.length; length > 0; length--) {
+      const group = this.#groups.get(path.slice(0, length).join("/"));
+      if (group === undefined) continue;
+      const inside = path.slice(length);
+      const [part = ""] = inside;
+      const attribute = /^(forward|backward)_/.test(part) ? `${part.split("_")[0]}_layer` : "layer";
+      const held = inside.length === 1 ? [[...group, attribute]] : [];
+      return [[...group, ...inside], ...held].flatMap((each) => [each, [...each, "cell"]]);
+    }
+    return [];
   }
 }

@@ -17,7 +17,7 @@ import {
   scratchFolder,
 } from "./keras-files.ts";
 
-const NETWORKS = ["unet", "mobilenet", "resnet", "nested"];
+const NETWORKS = ["unet", "mobilenet", "resnet", "nested", "sequences"];
 
 /** Float32 rounds a folded weight and bias once each; a lost bias or a swapped layer errs by about 1. */
 const TOLERANCE = 1e-5;
