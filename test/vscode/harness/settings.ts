@@ -20,6 +20,8 @@ export const quietSettings = {
   "update.mode": "none",
   "update.showReleaseNotes": false,
   "window.commandCenter": false,
+  // Recently used commands would come first, and move the others while they are clicked.
+  "workbench.commandPalette.history": 0,
   "workbench.colorTheme": themes.dark,
   "workbench.enableExperiments": false,
   "workbench.layoutControl.enabled": false,
