@@ -1,3 +1,5 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { InputError } from "../graph/input-error.ts";
 
@@ -38,6 +40,18 @@ export async function readBounded(
     position += chunk.byteLength;
   }
   return bytes;
+}
+
+/** As readBounded for a whole file, whose size is asked before any of it is read. */
+export async function readBoundedFile(
+  path: string,
+  limit = LARGEST_DATA_BYTES,
+): Promise<Uint8Array> {
+  const info = await stat(path).catch(() => undefined);
+  if (info !== undefined && info.size > limit) {
+    throw new InputError(`has ${info.size} bytes; data of this kind has at most ${limit}`, path);
+  }
+  return readBounded(createReadStream(path), path, limit);
 }
 
 function asInputError(error: unknown, file: string): unknown {

@@ -1,8 +1,7 @@
-import { createReadStream } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../graph/input-error.ts";
-import { readBounded } from "./bounded-file.ts";
+import { readBoundedFile } from "./bounded-file.ts";
 import { ByteSamples } from "./byte-samples.ts";
 import type { Dataset } from "./dataset.ts";
 import { type DatasetRequest, dataOptions } from "./dataset-request.ts";
@@ -100,7 +99,7 @@ async function cifarDataset(
 }
 
 async function readRecords(path: string, { labelBytes }: CifarKind): Promise<Uint8Array> {
-  const bytes = await readBounded(createReadStream(path), path);
+  const bytes = await readBoundedFile(path);
   const record = labelBytes + IMAGE_BYTES;
   if (bytes.length === 0 || bytes.length % record !== 0) {
     throw new InputError(

@@ -1,7 +1,6 @@
-import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { InputError } from "../graph/input-error.ts";
-import { readBounded } from "./bounded-file.ts";
+import { readBoundedFile } from "./bounded-file.ts";
 import { isNumber, isSpecialNumber, parseTable, type TextTable } from "./csv-table.ts";
 import { classTargets, type MemoryDataset, type TargetKind, type Targets } from "./dataset.ts";
 import { type DatasetRequest, dataOptions } from "./dataset-request.ts";
@@ -25,7 +24,7 @@ const LARGEST_TEXT = 2 ** 29 - 2 ** 16;
  * @throws InputError naming row (from 1, without the header) and column of a cell that is no number.
  */
 export async function readCsv(path: string, request: DatasetRequest): Promise<MemoryDataset> {
-  const bytes = await readBounded(createReadStream(path), path, LARGEST_TEXT);
+  const bytes = await readBoundedFile(path, LARGEST_TEXT);
   return parseCsv(new TextDecoder().decode(bytes), basename(path), path, request);
 }
 

@@ -31,6 +31,10 @@ export function parseIdx(bytes: Uint8Array, file: string): IdxArray {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
+  if (shape.includes(0)) {
+    // It takes no bytes, whatever the other sizes are.
+    throw new InputError(`has no numbers: its sizes are ${shape.join("×")}`, file);
+  }
   const needed = shape.reduce((product, size) => product * BigInt(size), 1n);
   if (needed !== BigInt(bytes.length - start)) {
     throw new InputError(

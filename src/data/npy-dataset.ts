@@ -1,9 +1,8 @@
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { readBounded } from "./bounded-file.ts";
+import { readBoundedFile } from "./bounded-file.ts";
 import type { MemoryDataset, TargetKind, Targets } from "./dataset.ts";
 import { type DatasetRequest, dataOptions } from "./dataset-request.ts";
 import { type NpyArray, parseNpy } from "./npy.ts";
@@ -30,7 +29,7 @@ export async function readNpyDataset(
 }
 
 async function readNpy(path: string, field: string): Promise<NpyArray> {
-  return parseNpy(await readBounded(createReadStream(path), path), field, path);
+  return parseNpy(await readBoundedFile(path), field, path);
 }
 
 async function labelFile(path: string, chosen: string): Promise<string | undefined> {
@@ -49,12 +48,20 @@ async function labelFile(path: string, chosen: string): Promise<string | undefin
 export function npyDataset({ x, y, name, file, kind }: SampleArrays): MemoryDataset {
   const count = x.shape[0];
   if (count === undefined) throw new InputError("x: is a single number, not samples", file);
+  refuseEmptyRows("x", x.shape, file);
+  if (y !== undefined) refuseEmptyRows("y", y.shape, file);
   if (y !== undefined && y.shape[0] !== count) {
     throw new InputError(`y: has ${y.shape[0] ?? 1} rows, but x has ${count}`, file);
   }
   const features = x.values instanceof Float32Array ? x.values : Float32Array.from(x.values);
   const samples = { name, count, sampleShape: x.shape.slice(1), features };
   return y === undefined ? samples : { ...samples, targets: toTargets(y, kind, file) };
+}
+
+/** Rows without a number take no bytes: a file of a hundred could say that it has a billion of them. */
+function refuseEmptyRows(field: string, shape: readonly number[], file: string): void {
+  if (!shape.slice(1).includes(0)) return;
+  throw new InputError(`${field}: shape (${shape.join(", ")}) has no number in a row`, file);
 }
 
 /**

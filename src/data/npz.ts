@@ -1,8 +1,7 @@
-import { createReadStream } from "node:fs";
 import { basename } from "node:path";
-import { unzipSync } from "fflate";
+import { type UnzipFileInfo, unzipSync } from "fflate";
 import { InputError } from "../graph/input-error.ts";
-import { LARGEST_DATA_BYTES, readBounded } from "./bounded-file.ts";
+import { LARGEST_DATA_BYTES, readBoundedFile } from "./bounded-file.ts";
 import type { MemoryDataset } from "./dataset.ts";
 import type { DatasetRequest } from "./dataset-request.ts";
 import { type NpyArray, parseNpy } from "./npy.ts";
@@ -10,7 +9,7 @@ import { npyDataset } from "./npy-dataset.ts";
 
 /** Reads the arrays of a .npz file, numpy's zip of .npy files, by name. */
 export async function readNpz(path: string): Promise<ReadonlyMap<string, NpyArray>> {
-  return parseNpz(await readBounded(createReadStream(path), path), path);
+  return parseNpz(await readBoundedFile(path), path);
 }
 
 export function parseNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, NpyArray> {
@@ -21,6 +20,12 @@ export function parseNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, N
   return arrays;
 }
 
+/** Deflate never does better, so that a member that expands to more than this times its size is made up. */
+const BEST_COMPRESSION = 1032;
+
+/** Zip's method of a member that is not compressed. */
+const STORED = 0;
+
 /**
  * The .npy members of a zip. The expanded sizes are added up from the directory before anything is
  * expanded, and fflate expands into a buffer of exactly the declared size, so that a member that
@@ -28,10 +33,14 @@ export function parseNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, N
  */
 function unzipBounded(bytes: Uint8Array, file: string): Readonly<Record<string, Uint8Array>> {
   let total = 0;
+  const sizes = new Map<string, number>();
+  let members: Record<string, Uint8Array>;
   try {
-    return unzipSync(bytes, {
+    members = unzipSync(bytes, {
       filter: (member) => {
         if (!member.name.endsWith(".npy")) return false;
+        refuseMadeUp(member, sizes, bytes.length, file);
+        sizes.set(member.name, member.originalSize);
         total += member.originalSize;
         if (total > LARGEST_DATA_BYTES) {
           throw new InputError(
@@ -45,6 +54,30 @@ function unzipBounded(bytes: Uint8Array, file: string): Readonly<Record<string, 
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError("is not a valid .npz (zip) file", file);
+  }
+  for (const [name, { length }] of Object.entries(members)) {
+    if (length === sizes.get(name)) continue;
+    throw new InputError(
+      `${name}: expands to ${length} bytes; the archive says ${sizes.get(name)}`,
+      file,
+    );
+  }
+  return members;
+}
+
+function refuseMadeUp(
+  { name, compression, size, originalSize }: UnzipFileInfo,
+  known: ReadonlyMap<string, number>,
+  fileBytes: number,
+  file: string,
+): void {
+  if (known.has(name)) throw new InputError(`${name}: is in the archive twice`, file);
+  const most = compression === STORED ? size : size * BEST_COMPRESSION;
+  if (size > fileBytes || originalSize > most || (compression === STORED && originalSize < size)) {
+    throw new InputError(
+      `${name}: the archive says that its ${size} bytes expand to ${originalSize}, which they cannot`,
+      file,
+    );
   }
 }
 

@@ -10,6 +10,9 @@ import { readClassFolders, type SampleFile } from "./class-folders.ts";
 import { LARGEST_SAMPLE_FILE } from "./decode-file.ts";
 import { FileSamples } from "./file-samples.ts";
 
+/** Numbers of one sample: 2²⁸ bytes. */
+const LARGEST_SAMPLE = 2 ** 26;
+
 /**
  * A folder of images with a folder for each class. The size of the samples is what the options say, else
  * what the model takes, else that of the first image.
@@ -21,6 +24,12 @@ export async function readImageFolder(path: string, request: DatasetRequest): Pr
   const form = imageForm(decodeImage(await readFile(first.path), first.path), request);
   const sampleShape = imageShape(form);
   const size = form.channels * form.height * form.width;
+  if (size > LARGEST_SAMPLE) {
+    throw new InputError(
+      `a sample of ${sampleShape.join("×")} numbers is not read; samples have at most ${LARGEST_SAMPLE}`,
+      path,
+    );
+  }
   const features = new FileSamples(path, files, { kind: "image", ...form }, size);
   return { name: basename(path), count: files.length, sampleShape, features, ...classes };
 }

@@ -135,6 +135,13 @@ class Hdf5Reader {
     if (typeof dtype !== "string" || shape === null || !(elements <= this.fileBytes)) {
       throw new InputError(`${what} is neither text nor numbers`);
     }
+    // Groups that are the same one behind several links state the same attributes again and again.
+    this.#expanded += elements;
+    if (this.#expanded > LARGEST_EXPANSION_BYTES) {
+      throw new InputError(
+        `what the HDF5 file leads to is more than ${LARGEST_EXPANSION_BYTES} bytes`,
+      );
+    }
     const { value } = attribute;
     const list = shape.length === 0 ? [value] : Array.from(value as ArrayLike<unknown>);
     const plain = list.every((item) => ["string", "number", "bigint"].includes(typeof item));

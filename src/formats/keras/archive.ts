@@ -14,6 +14,9 @@ const UNSUSPECTED_BYTES = 64 * 2 ** 20;
 
 const MOST_ENTRIES = 10_000;
 
+/** Zip's method of an entry that is not compressed. */
+const STORED = 0;
+
 /** Zip's beginning of time, so that the same model makes the same bytes. */
 export const NO_TIME = new Date(1980, 0, 1);
 
@@ -56,7 +59,7 @@ export function readArchive(
 function entryCheck(archiveBytes: number, sizes: Map<string, number>) {
   const limit = Math.max(archiveBytes * MOST_GROWTH, UNSUSPECTED_BYTES);
   let total = 0;
-  return ({ name, originalSize, size }: UnzipFileInfo): void => {
+  return ({ name, originalSize, size, compression }: UnzipFileInfo): void => {
     if (sizes.has(name)) throw new InputError(`entry ${name} is in the archive twice`);
     if (sizes.size >= MOST_ENTRIES) {
       throw new InputError(`the archive has more than ${MOST_ENTRIES} entries`);
@@ -68,6 +71,12 @@ function entryCheck(archiveBytes: number, sizes: Map<string, number>) {
     }
     if (size > archiveBytes) {
       throw new InputError(`entry ${name} takes ${size} bytes, more than the file has`);
+    }
+    // fflate copies as much as an entry takes that is stored as it is, whatever the archive says it expands to.
+    if (compression === STORED && size !== originalSize) {
+      throw new InputError(
+        `entry ${name} takes ${size} bytes as they are; the archive says it expands to ${originalSize}`,
+      );
     }
     total += originalSize;
     if (total > Math.min(limit, LARGEST_EXPANSION_BYTES)) {

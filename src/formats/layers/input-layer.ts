@@ -7,13 +7,13 @@ import { isList, isObject, shown } from "./json.ts";
 import type { LayerValue, Size } from "./layer-value.ts";
 import type { LayerConfig } from "./model-config.ts";
 
-const INPUT_TYPES: Readonly<Record<string, DataType>> = {
-  float32: DataType.FLOAT,
-  int32: DataType.INT32,
-  int64: DataType.INT64,
-  uint8: DataType.UINT8,
-  bool: DataType.BOOL,
-};
+const INPUT_TYPES: ReadonlyMap<string, DataType> = new Map([
+  ["float32", DataType.FLOAT],
+  ["int32", DataType.INT32],
+  ["int64", DataType.INT64],
+  ["uint8", DataType.UINT8],
+  ["bool", DataType.BOOL],
+]);
 
 /** Keras refuses more axes, too. */
 const MOST_AXES = 8;
@@ -27,8 +27,8 @@ export interface ModelInput {
 export function modelInput(layer: LayerConfig, name: string): ModelInput {
   const { fields } = layer;
   const shape = inputShape(fields);
-  const dataType = INPUT_TYPES[typeName(fields)];
-  if (dataType === undefined) fields.refuse("dtype", Object.keys(INPUT_TYPES).join(", "));
+  const dataType = INPUT_TYPES.get(typeName(fields));
+  if (dataType === undefined) fields.refuse("dtype", [...INPUT_TYPES.keys()].join(", "));
   const dims = shape.map((size, axis) => size ?? (axis === 0 ? "batch" : `${name}_${axis}`));
   return {
     info: makeValueInfo(name, dataType as DataType, dims),

@@ -74,7 +74,7 @@ export function parseModelConfig(topology: Json | undefined, depth = 0): ModelCo
 }
 
 function parseLayer(layer: Json, where: string, sequential: boolean, depth: number): LayerConfig {
-  if (!isObject(layer) || typeof layer.class_name !== "string") {
+  if (!isObject(layer) || typeof layer.class_name !== "string" || layer.class_name === "") {
     throw new InputError(`${where} is ${shown(layer)}; a layer with a class_name is needed`);
   }
   const className = layer.class_name;

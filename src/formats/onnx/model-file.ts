@@ -33,7 +33,9 @@ async function modelFileBytes(path: string): Promise<number> {
   const info = await stat(resolve(path));
   if (!info.isFile()) throw new InputError("is not a file");
   if (info.size > LARGEST_FILE_BYTES) {
-    throw new InputError(`has ${info.size} bytes; an ONNX file ends at ${LARGEST_FILE_BYTES}`);
+    throw new InputError(
+      `has ${info.size} bytes; a model's file has at most ${LARGEST_FILE_BYTES}`,
+    );
   }
   return info.size;
 }

@@ -68,14 +68,14 @@ const UNARY: Readonly<Record<string, Elementwise>> = {
 };
 
 /** What a fused operator may apply at its end, by the name it has among the fused ones. */
-const FUSED: Readonly<Record<string, Elementwise>> = {
-  Relu: operator("Relu"),
-  Relu6: relu6,
-  LeakyRelu: leakyRelu("leakyrelu_alpha"),
-  Elu: operator("Elu"),
-  Sigmoid: operator("Sigmoid"),
-  Tanh: operator("Tanh"),
-};
+const FUSED: ReadonlyMap<string, Elementwise> = new Map([
+  ["Relu", operator("Relu")],
+  ["Relu6", relu6],
+  ["LeakyRelu", leakyRelu("leakyrelu_alpha")],
+  ["Elu", operator("Elu")],
+  ["Sigmoid", operator("Sigmoid")],
+  ["Tanh", operator("Tanh")],
+]);
 
 /**
  * The activation that ends a fused operator.
@@ -91,7 +91,7 @@ export function fusedActivation(
 ): TensorValue | undefined {
   if (name === undefined) return x;
   if (name === "Prelu") return parametricRelu(operation, x, slope, "activation");
-  const activation = FUSED[name];
+  const activation = FUSED.get(name);
   return activation && { ...x, value: activation(operation, x.value, "activation") };
 }
 

@@ -29,22 +29,22 @@ export interface Quantization {
   readonly min: number;
 }
 
-const DATA_TYPES: Readonly<Record<string, DataType>> = {
-  float32: DataType.FLOAT,
-  int32: DataType.INT32,
-  bool: DataType.BOOL,
-};
+const DATA_TYPES: ReadonlyMap<Json | undefined, DataType> = new Map([
+  ["float32", DataType.FLOAT],
+  ["int32", DataType.INT32],
+  ["bool", DataType.BOOL],
+]);
 
 const QUANTIZED_BYTES = { uint8: 1, uint16: 2, float16: 2 } as const;
 
-/** What one model may have; a file of megabytes cannot make us allocate more than it says. */
-const LARGEST_WEIGHT_BYTES = 2 ** 40;
+/** What one weight may take, and one group of them, which is in memory as a whole. */
+export const LARGEST_WEIGHT_BYTES = 2 ** 32;
 
 /** The groups of a weightsManifest. */
 export function parseManifest(value: Json | undefined): WeightGroup[] {
   if (value === undefined || value === null) return [];
   if (!isList(value)) throw new InputError(`weightsManifest is ${shown(value)}; a list is needed`);
-  return value.map((group, position) => {
+  const groups = value.map((group, position) => {
     const where = `weightsManifest[${position}]`;
     if (!isObject(group) || !isList(group.weights) || !isList(group.paths)) {
       throw new InputError(`${where} is ${shown(group)}; lists of paths and weights are needed`);
@@ -56,6 +56,17 @@ export function parseManifest(value: Json | undefined): WeightGroup[] {
       ),
     };
   });
+  refuseRepeatedPaths(groups);
+  return groups;
+}
+
+/** A file that is named a thousand times would take a thousand times its size. */
+function refuseRepeatedPaths(groups: readonly WeightGroup[]): void {
+  const seen = new Set<string>();
+  for (const path of groups.flatMap(({ paths }) => paths)) {
+    if (seen.has(path)) throw new InputError(`weightsManifest names the file ${path} twice`);
+    seen.add(path);
+  }
 }
 
 /** Only plain relative paths below the model's folder: nothing in a file decides what else is read. */
@@ -83,10 +94,10 @@ function parseWeight(value: Json, where: string): WeightEntry {
     throw new InputError(`${named}: shape is ${shown(shape)}; a list of sizes is needed`);
   }
   const sizes = shape as readonly number[];
-  const dataType = DATA_TYPES[String(value.dtype)];
+  const dataType = DATA_TYPES.get(value.dtype);
   if (dataType === undefined) {
     throw new InputError(
-      `${named}: dtype is ${shown(value.dtype)}; ${Object.keys(DATA_TYPES).join(", ")} are supported`,
+      `${named}: dtype is ${shown(value.dtype)}; ${[...DATA_TYPES.keys()].join(", ")} are supported`,
     );
   }
   const quantization = parseQuantization(value.quantization, named);

@@ -2,7 +2,7 @@ import { open, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { InputError } from "../../graph/input-error.ts";
 import { memoryTensor, type Tensor } from "../../graph/tensor.ts";
-import type { WeightGroup } from "./manifest.ts";
+import { LARGEST_WEIGHT_BYTES, type WeightGroup } from "./manifest.ts";
 import { dequantized } from "./quantization.ts";
 
 /** A file of a group and the bytes in it. */
@@ -36,6 +36,11 @@ export async function loadGroup(group: WeightGroup, modelFile: string): Promise<
   if (has !== needed) {
     throw new InputError(
       `the weights in ${group.paths.join(", ") || "no file"} have ${has} bytes; their shapes and types need ${needed}`,
+    );
+  }
+  if (needed > LARGEST_WEIGHT_BYTES) {
+    throw new InputError(
+      `the weights in ${group.paths[0]}, … have ${needed} bytes; ${LARGEST_WEIGHT_BYTES} at most are read`,
     );
   }
   const bytes = new Uint8Array(needed);

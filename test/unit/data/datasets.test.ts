@@ -8,6 +8,7 @@ import { withSampleShape } from "../../../src/data/dataset.ts";
 import { parseNpy } from "../../../src/data/npy.ts";
 import { npzDataset, parseNpz } from "../../../src/data/npz.ts";
 import { openDataset } from "../../../src/data/open-dataset.ts";
+import { seededRandom } from "../../../src/data/random.ts";
 import { splitSamples } from "../../../src/data/split.ts";
 import { openInMemory } from "../../support/memory-dataset.ts";
 import { floats, npy } from "../../support/npy-file.ts";
@@ -186,7 +187,69 @@ describe("npz", () => {
     for (let byte = 0; byte + 4 < zip.length; byte++) {
       if (view.getUint32(byte, true) === 0x02014b50) view.setUint32(byte + 24, 0xfffffff0, true);
     }
-    expect(() => parseNpz(zip, "d.npz")).toThrow("expand to more than");
+    expect(() => parseNpz(zip, "d.npz")).toThrow(/its \d+ bytes expand to 4294967280, which/);
+  });
+
+  /** Where the zip's directory, which comes last, states the sizes of a member. */
+  const directory = (zip: Uint8Array, name: string) => Buffer.from(zip).lastIndexOf(name) - 46;
+  const member = npy("'<f4'", "(100000,)", new Uint8Array(400_000));
+
+  it("refuses a member that expands to more or less than it declares", () => {
+    for (const [declared, told] of [
+      [300_000, "d.npz: x.npy: shape (100000) of f4 needs 400000 bytes, but"],
+      [400_200, "d.npz: x.npy: expands to 400128 bytes; the archive says 400200"],
+    ] as const) {
+      const zip = Buffer.from(zipSync({ "x.npy": member }, { level: 9 }));
+      zip.writeUInt32LE(declared, directory(zip, "x.npy") + 24);
+      expect(() => parseNpz(zip, "d.npz")).toThrow(told);
+    }
+  });
+
+  it("refuses stored members of which the archive says that they expand to nothing", () => {
+    const zip = Buffer.from(zipSync({ "x.npy": member }, { level: 0 }));
+    zip.writeUInt32LE(0, directory(zip, "x.npy") + 24);
+    expect(() => parseNpz(zip, "d.npz")).toThrow("x.npy: the archive says that its 400128 bytes");
+  });
+
+  it("refuses members that together are more than memory should hold, and one that is there twice", () => {
+    // What does not shrink, declared to expand as far as deflate could.
+    const random = seededRandom(5);
+    const noise = Uint8Array.from({ length: 2_100_000 }, () => random.below(256));
+    const zip = Buffer.from(zipSync({ "x.npy": noise }, { level: 1 }));
+    const at = directory(zip, "x.npy");
+    zip.writeUInt32LE(zip.readUInt32LE(at + 20) * 1032, at + 24);
+    expect(() => parseNpz(zip, "d.npz")).toThrow(
+      "x.npy: the arrays expand to more than 2147483648 bytes",
+    );
+    const twice = Buffer.from(zipSync({ "x.npy": member, "z.npy": member }, { level: 9 }));
+    twice.write("x.npy", twice.lastIndexOf("z.npy"));
+    expect(() => parseNpz(twice, "d.npz")).toThrow("d.npz: x.npy: is in the archive twice");
+  });
+
+  it("refuses arrays of objects in an archive, and rows that take no bytes", () => {
+    const put = (bytes: Uint8Array, other = npy("'<i8'", "(1,)", labels.subarray(0, 8))) =>
+      npzDataset(parseNpz(zipSync({ "x.npy": bytes, "y.npy": other }), "d"), "d", "d");
+    expect(() => put(npy("'|O'", "(1,)", new Uint8Array(8)))).toThrow(
+      "d: x.npy: holds Python objects (dtype object), which are never read",
+    );
+    expect(() => put(npy("[('a', '|O')]", "(1,)", new Uint8Array(8)))).toThrow(
+      "x.npy: header is not that of an array of numbers",
+    );
+    expect(() => put(npy("'<f4'", "(1000000000000, 0)", new Uint8Array()))).toThrow(
+      "d: x: shape (1000000000000, 0) has no number in a row",
+    );
+    const one = npy("'<f4'", "(1, 1)", floats(1));
+    expect(() => put(one, npy("'<i8'", "(1, 0)", new Uint8Array()))).toThrow(
+      "d: y: shape (1, 0) has no number in a row",
+    );
+  });
+
+  it("refuses an archive that is cut off anywhere, or is something else", () => {
+    const zip = zipSync({ "x.npy": member }, { level: 9 });
+    for (const share of [0.01, 0.5, 0.99]) {
+      const cut = zip.subarray(0, Math.floor(zip.length * share));
+      expect(() => parseNpz(cut, "d.npz")).toThrow("d.npz: is not a valid .npz (zip) file");
+    }
   });
 
   it("names what is missing or does not fit", () => {

@@ -73,6 +73,7 @@ describe("IDX", () => {
       { [name]: idx([4e9, 4e9, 4e9], []) },
       "need 64000000000000000000000000000 bytes, but 0 follow",
     ],
+    [{ [name]: idx([4e9, 0, 4], []) }, "has no numbers: its sizes are 4000000000×0×4"],
     [{ [name]: idx([3, 1, 2], [], 0x0d) }, "type: 0xd is not read; 0x8, bytes, is"],
     [{ [name]: Uint8Array.of(1, 2, 3, 4, 5) }, "is not an IDX file"],
     [{ [name]: Uint8Array.of(0, 0, 8, 200) }, "has 200 sizes, which its 4 bytes do not hold"],

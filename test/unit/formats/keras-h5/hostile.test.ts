@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { newHdf5 } from "../../../../src/formats/hdf5/library.ts";
 import { readHdf5 } from "../../../../src/formats/hdf5/read.ts";
 import {
   dataset,
@@ -12,6 +13,7 @@ import { writeHdf5 } from "../../../../src/formats/hdf5/write.ts";
 import { nameList, withNameList } from "../../../../src/formats/keras-h5/name-lists.ts";
 import { readModel } from "../../../../src/formats/registry.ts";
 import { InputError } from "../../../../src/graph/input-error.ts";
+import { OPAQUE_DOMAIN } from "../../../../src/graph/opaque-node.ts";
 import { fileOf, fixture } from "../keras/keras-files.ts";
 
 async function refusal(bytes: Uint8Array): Promise<string> {
@@ -107,7 +109,50 @@ test("a number that no layer computes with may be of any type", async () => {
   expect((await readModel(file)).initializers.has("classes/kernel")).toBe(true);
 });
 
+test("a config with numbers or names that no model has is refused", async () => {
+  const root = await readHdf5(original);
+  const config = String(root.attributes.get("model_config")?.values[0]);
+  const put = (found: string, put: string) => {
+    expect(config).toContain(found);
+    const text = textAttribute(config.replaceAll(found, put));
+    return changed((tree) => withAttribute(tree, "model_config", text));
+  };
+  expect(await put('"units": 3', '"units": 1e400')).toMatch(/units is null/);
+  expect(await put('"units": 3', '"units": Infinity')).toMatch(/model_config is not valid JSON/);
+  expect(await put('"units": 3', '"units": 1000000000000')).toMatch(/units is 1000000000000/);
+  expect(await put('"classes"', '"flat"')).toMatch(/two layers have the name flat/);
+});
+
+test("the code of a Lambda is kept as it is and never run", async () => {
+  const root = await readHdf5(original);
+  const config = String(root.attributes.get("model_config")?.values[0]);
+  const code = '"class_name": "Lambda", "code": "4wEAAAAA"';
+  const lambda = textAttribute(config.replace('"class_name": "Flatten"', code));
+  const bytes = await writeHdf5(withAttribute(root, "model_config", lambda));
+  const graph = await readModel(await fileOf(bytes, "model.h5"));
+  const node = graph.nodes.find(({ name }) => name === "flat");
+  expect([node?.opType, node?.domain]).toEqual(["Lambda", OPAQUE_DOMAIN]);
+});
+
+test("groups within each other deeper than in any real file are refused", async () => {
+  const bytes = await newHdf5(({ file }) => {
+    let path = "";
+    for (let depth = 0; depth < 70; depth++) {
+      path += `/g${depth}`;
+      file.create_group(path);
+    }
+  });
+  expect(await refusal(bytes)).toMatch(/groups lie within each other deeper than 60 levels/);
+});
+
 test("files that lead to other files are refused", async () => {
+  const put = async (write: Parameters<typeof newHdf5>[0]) => refusal(await newHdf5(write));
+  expect(
+    await put(({ file }) => file.create_external_link("other.h5", "/x", "model_weights")),
+  ).toMatch(/model_weights is a link to another file, other\.h5/);
+  expect(await put(({ file }) => file.create_soft_link("/nowhere", "model_weights"))).toMatch(
+    /model_weights is a soft link to \/nowhere/,
+  );
   expect(await refusal(fixture("hostile-virtual.h5"))).toMatch(/is a virtual dataset/);
   expect(await refusal(fixture("hostile-storage.h5"))).toMatch(/external raw data file/);
 });

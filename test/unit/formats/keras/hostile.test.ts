@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { unzipSync, zipSync } from "fflate";
 import { expect, test } from "vitest";
+import { newHdf5 } from "../../../../src/formats/hdf5/library.ts";
 import { readModel } from "../../../../src/formats/registry.ts";
 import { InputError } from "../../../../src/graph/input-error.ts";
 import { OPAQUE_DOMAIN } from "../../../../src/graph/opaque-node.ts";
@@ -89,6 +90,42 @@ test("a zip bomb, and an entry that expands to more or less than it says, are re
   expect(await refusal(packed)).toMatch(/config\.json is not valid JSON, or is cut off/);
   packed.writeUInt32LE(2 ** 32 - 2, field);
   expect(await refusal(packed)).toMatch(/expand to 4\d+ bytes or more/);
+});
+
+test("a stored entry that takes more than the archive says it expands to is refused", async () => {
+  // What is stored is copied as it lies there; many such entries over each other would be a bomb, too.
+  const stored = Buffer.from(zipSync(entries, { level: 0 }));
+  const field = sizeField(stored, "model.weights.h5");
+  stored.writeUInt32LE(0, field);
+  expect(await refusal(stored)).toMatch(/model\.weights\.h5 takes \d+ bytes .* expands to 0/);
+});
+
+test("weights that lead to other files are refused", async () => {
+  const put = async (write: Parameters<typeof newHdf5>[0]) =>
+    refusal(archive({ "model.weights.h5": await newHdf5(write) }));
+  expect(await put(({ file }) => file.create_external_link("/etc/passwd", "/x", "layers"))).toMatch(
+    /model\.weights\.h5: layers is a link to another file, \/etc\/passwd/,
+  );
+  expect(await put(({ file }) => file.create_soft_link("/nowhere", "layers"))).toMatch(
+    /model\.weights\.h5: layers is a soft link to \/nowhere/,
+  );
+  for (const [name, told] of [
+    ["hostile-virtual.h5", /virtual dataset, which lies in other files/],
+    ["hostile-storage.h5", /external raw data file/],
+  ] as const) {
+    expect(await refusal(archive({ "model.weights.h5": fixture(name) }))).toMatch(told);
+  }
+});
+
+test("numbers of a config that no layer has are refused", async () => {
+  const put = (found: string, put: string) => {
+    expect(config).toContain(found);
+    return refusal(archive({ "config.json": text(config.replaceAll(found, put)) }));
+  };
+  expect(await put('"units": 3', '"units": 1e400')).toMatch(/units is null/);
+  expect(await put('"units": 3', '"units": NaN')).toMatch(/config\.json is not valid JSON/);
+  expect(await put('"units": 3', '"units": 1000000000000')).toMatch(/units is 1000000000000/);
+  expect(await put('"classes"', '"flat"')).toMatch(/two layers have the name flat/);
 });
 
 test("a config that is no model is refused", async () => {

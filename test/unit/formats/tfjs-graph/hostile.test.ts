@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { readModel } from "../../../../src/formats/registry.ts";
 import { type FileNode, flag, GraphFile, ints, saveDocument, text } from "./graph-file.ts";
@@ -148,6 +149,61 @@ describe("a graph model is refused in one sentence for", () => {
     await expect(readModel(await saveDocument(document, file.bytes()))).rejects.toThrow(
       /modelTopology has 200001 nodes; 200000 at most are read/,
     );
+  });
+});
+
+/** What surrounds the graph is that of a layers model: each refusal of it has its case there as well. */
+describe("the files of a graph model are refused in one sentence where", () => {
+  type Document = ReturnType<GraphFile["document"]> & {
+    weightsManifest: { paths: string[]; weights: { name: string; shape: unknown }[] }[];
+  };
+  const manifest = (change: (group: Document["weightsManifest"][number]) => void) => {
+    const file = sound();
+    const document = file.document(["y"]) as Document;
+    for (const group of document.weightsManifest) change(group);
+    return saveDocument(document, file.bytes());
+  };
+  const PATHS = [
+    "../group1.bin",
+    "a/../../b.bin",
+    "/etc/passwd",
+    "https://host/w.bin",
+    "C:\\w.bin",
+  ];
+  test.each(PATHS)("the path is %s", async (path) => {
+    const file = await manifest((group) => Object.assign(group, { paths: [path] }));
+    await expect(readModel(file)).rejects.toThrow(
+      /weightsManifest\[0\]: the path .* is not allowed/,
+    );
+  });
+
+  test.each([
+    [{ paths: ["gone.bin"] }, /the file of weights gone\.bin is missing/],
+    [{ paths: ["group1-shard1of1.bin", "group1-shard1of1.bin"] }, /names the file .* twice/],
+    [{ paths: "group1-shard1of1.bin" }, /lists of paths and weights are needed/],
+  ])("the paths are %j", async (paths, told) => {
+    await expect(readModel(await manifest((group) => Object.assign(group, paths)))).rejects.toThrow(
+      told,
+    );
+  });
+
+  test.each([
+    [[1e12, 1e12], /weight filter: shape \[1000000000000,1000000000000\] is more than a file/],
+    [[3, 3, 3, 5], /have 448 bytes; their shapes and types need 556/],
+    [[3, 3, -3, 4], /weight filter: shape is \[3,3,-3,4\]/],
+    ["all", /weight filter: shape is "all"/],
+  ])("the shape of a weight is %j", async (shape, told) => {
+    const file = await manifest(({ weights }) => Object.assign(weights[0] ?? {}, { shape }));
+    await expect(readModel(file)).rejects.toThrow(told);
+  });
+
+  test("the JSON is cut off, or nested without end", async () => {
+    const file = await sound().save(["y"]);
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.slice(0, text.length / 2));
+    await expect(readModel(file)).rejects.toThrow(/not valid JSON, or is cut off/);
+    await writeFile(file, `{"format":"graph-model","modelTopology":${'{"node":'.repeat(1e5)}`);
+    await expect(readModel(file)).rejects.toThrow(/nested deeper than 200 levels/);
   });
 });
 

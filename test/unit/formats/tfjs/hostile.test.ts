@@ -79,6 +79,47 @@ const CASES: readonly Case[] = [
     told: /first\/bias occurs twice/,
   },
   {
+    what: "a file named twice",
+    change: ["group1-shard2of", "group1-shard1of"],
+    told: /weightsManifest names the file group1-shard1of3\.bin twice/,
+  },
+  {
+    what: "a type that every object has",
+    change: ['"float32"}]', '"__proto__"}]'],
+    told: /dtype is/,
+  },
+  { what: "infinite units", change: ['"units":3', '"units":1e400'], told: /units is null/ },
+  {
+    what: "units that are no number",
+    change: ['"units":3', '"units":NaN'],
+    told: /not valid JSON/,
+  },
+  {
+    what: "a trillion units",
+    change: ['"units":3', '"units":1e12'],
+    told: /units is 1000000000000/,
+  },
+  {
+    what: "an input of a trillion",
+    change: ["[null,4]", "[null,1000000000000]"],
+    told: /batch_input_shape is \[null,1000000000000\]/,
+  },
+  {
+    what: "an infinite epsilon",
+    change: ['"epsilon":', '"epsilon":1e400,"e":'],
+    told: /epsilon is/,
+  },
+  {
+    what: "one name twice",
+    change: ['"name":"norm"', '"name":"first"'],
+    told: /two layers .* first/,
+  },
+  {
+    what: "a layer without a class",
+    change: ['"class_name":"Dense"', '"class_name":""'],
+    told: /layers\[\d\] is .*; a layer with a class_name is needed/,
+  },
+  {
     what: "an unknown quantization",
     change: ['"shape":[4,3],', '"shape":[4,3],"quantization":{"dtype":"int3"},'],
     told: /quantization is .*int3/,
@@ -126,6 +167,39 @@ test("deep nesting is refused before anything follows it", async () => {
   const file = await copy();
   await writeFile(file, `{"modelTopology":${"[".repeat(1e6)}`);
   expect(await refusal(file)).toMatch(/nested deeper than 200 levels/);
+});
+
+test("models within each other deeper than any real one are refused", async () => {
+  const file = await copy();
+  const document = JSON.parse(await readFile(file, "utf8"));
+  const topology = document.modelTopology.model_config ?? document.modelTopology;
+  const nested = (depth: number): object =>
+    depth === 0
+      ? topology
+      : { class_name: "Sequential", config: { name: `m${depth}`, layers: [nested(depth - 1)] } };
+  document.modelTopology = nested(34);
+  await writeFile(file, JSON.stringify(document));
+  expect(await refusal(file)).toMatch(/models are nested within each other deeper than 32 levels/);
+});
+
+test("a file of weights of gigabytes, as large as the shapes say, is refused before it is read", async () => {
+  const file = await copy();
+  const document = JSON.parse(await readFile(file, "utf8"));
+  const [group] = document.weightsManifest;
+  document.weightsManifest = [
+    {
+      paths: [group.paths[0]],
+      weights: [0, 1].map((n) => ({
+        ...group.weights[0],
+        name: `w${n}/kernel`,
+        shape: [2 ** 15, 2 ** 15],
+      })),
+    },
+  ];
+  // Nothing but a length: the file system keeps no zeros.
+  await truncate(join(dirname(file), group.paths[0]), 2 ** 33);
+  await writeFile(file, JSON.stringify(document));
+  expect(await refusal(file)).toMatch(/have 8589934592 bytes; 4294967296 at most are read/);
 });
 
 test("files of weights that are shorter or longer than the shapes say are refused", async () => {
