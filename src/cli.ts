@@ -22,6 +22,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
     "install-tensorflow",
     async () => (await import("./cli/install-tensorflow.ts")).addInstallTensorFlow,
   ],
+  ["data", async () => (await import("./cli/data.ts")).addData],
   ["stats", async () => (await import("./cli/stats.ts")).addStats],
 ]);
 

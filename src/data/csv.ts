@@ -51,7 +51,8 @@ export function parseCsv(
   }
   const column = table.columns[labelColumn] ?? "";
   const targets = toTargets(labels, request.kind, column, file);
-  return { name, count, sampleShape: [width], features, targets };
+  const featureNames = table.columns.filter((_, index) => index !== labelColumn);
+  return { name, count, sampleShape: [width], features, targets, featureNames };
 }
 
 interface Place {

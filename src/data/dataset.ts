@@ -13,6 +13,10 @@ export interface Dataset {
   readonly targets?: Targets;
   /** Rows of the source's own parts, where it has a test part or more of its own. */
   readonly parts?: OwnParts;
+  /** What the numbers of a sample of one axis are called, where the source says so. */
+  readonly featureNames?: readonly string[];
+  /** Of sounds: numbers a second. */
+  readonly sampleRate?: number;
 }
 
 export interface OwnParts {
@@ -43,6 +47,14 @@ export interface SampleReader {
   expect?(rows: Int32Array): void;
   /** Differs where the samples differ. */
   readonly fingerprint: string;
+  /** What the source calls a sample: its file. */
+  nameOf?(row: number): string;
+}
+
+/** The sample's file, or its row counted from 1. */
+export function sampleName({ features }: Pick<Dataset, "features">, row: number): string {
+  const name = features instanceof Float32Array ? undefined : features.nameOf?.(row);
+  return name ?? `row ${row + 1}`;
 }
 
 /** Copies samples one after the other into `into`, at once where they are in memory. */

@@ -1,7 +1,7 @@
 import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { InputScaling, InputScalingKind } from "../protocol/training.ts";
-import { type Dataset, expectRows, readSamples, type SampleReader } from "./dataset.ts";
+import { type Dataset, expectRows, readSamples, type SampleReader, sampleName } from "./dataset.ts";
 import { layoutOf } from "./folders/image-folder.ts";
 
 /** Samples that are read at a time to measure. */
@@ -61,6 +61,7 @@ export function scaledInputs(dataset: Dataset, scaling: InputScaling): Dataset {
   const reader: SampleReader = {
     fingerprint: `${features.fingerprint} ${JSON.stringify(scaling)}`,
     expect: (rows) => features.expect?.(rows),
+    nameOf: (row) => sampleName(dataset, row),
     read: async (rows, into) => {
       await features.read(rows, into);
       scaleInPlace(into, scaling, size);
@@ -77,7 +78,11 @@ function scaleInPlace(values: Float32Array, scaling: InputScaling, size: number)
   }
 }
 
-function groupsOf(shape: readonly number[]): {
+/**
+ * Which numbers of a sample belong together: number i to group ⌊i/groupSize⌋ mod groups. Channels of
+ * (C, H, W) or (H, W, C), features of one axis, everything else as a whole.
+ */
+export function groupsOf(shape: readonly number[]): {
   readonly groups: number;
   readonly groupSize: number;
 } {

@@ -7,6 +7,7 @@ import { applyPass } from "./apply-pass.ts";
 import { compareModels } from "./certificate/compare-models.ts";
 import { savingIn } from "./context.ts";
 import { convertModel } from "./convert.ts";
+import { dataReport } from "./data-report.ts";
 import { documentView } from "./document-view.ts";
 import { Documents } from "./documents.ts";
 import type { Methods } from "./method-types.ts";
@@ -78,6 +79,12 @@ export function engineMethods(): Methods {
       });
       return { values };
     },
+    examineData: async ({ model, ...request }, context) =>
+      dataReport(
+        request,
+        model === undefined ? undefined : (await documents.get(model, context)).graph,
+        context,
+      ),
     ...trainingMethods(documents),
   };
 }

@@ -1,3 +1,4 @@
+import type { DataReport } from "./data-report.ts";
 import type {
   LayerDetail,
   LayerSite,
@@ -70,6 +71,8 @@ export interface EngineMethods {
   close(params: { readonly path: string }): null;
   verify(params: { readonly a: string; readonly b: string; readonly data?: string }): Certificate;
   statistics(params: StatisticsRequest): { readonly values: readonly ValueStatistics[] };
+  /** What a data set holds, and what may be wrong with it. */
+  examineData(params: DataRequest): DataReport;
   /** Ends when training ends; events come as notifications. Cancelling keeps the best so far. */
   train(params: TrainRequest): TrainResult;
   pauseTraining(params: { readonly paused: boolean }): null;
@@ -288,6 +291,14 @@ export interface StatisticsRequest extends DocumentRequest {
   readonly data: string;
   /** Names of nodes or values; all nonlinearities' inputs when left out. */
   readonly nodes?: readonly string[];
+}
+
+/** A data set as a run would read, divide and scale it, and the model it is for, if any. */
+export interface DataRequest
+  extends Pick<TrainingConfig, "data" | "dataOptions" | "split" | "seed" | "inputScaling"> {
+  /** Says whether whole numbers as targets are classes; they are where it is left out. */
+  readonly loss?: TrainingConfig["loss"];
+  readonly model?: DocumentRequest;
 }
 
 export interface TrainRequest extends DocumentRequest {

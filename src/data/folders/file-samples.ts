@@ -17,6 +17,7 @@ const KEPT_BYTES = 2 ** 28;
  */
 export class FileSamples implements SampleReader {
   readonly fingerprint: string;
+  readonly #root: string;
   readonly #files: readonly SampleFile[];
   readonly #form: SampleForm;
   readonly #ahead: number;
@@ -28,11 +29,17 @@ export class FileSamples implements SampleReader {
 
   /** @param size numbers of one sample. */
   constructor(root: string, files: readonly SampleFile[], form: SampleForm, size: number) {
+    this.#root = root;
     this.#files = files;
     this.#form = form;
     this.#ahead = Math.min(512, Math.max(1, Math.floor(AHEAD_BYTES / (4 * size))));
     this.#mostKept = Math.floor(KEPT_BYTES / (4 * size));
     this.fingerprint = fingerprintOf(root, files, form);
+  }
+
+  /** Its path below the folder of the data set. */
+  nameOf(row: number): string {
+    return relative(this.#root, (this.#files[row] as SampleFile).path);
   }
 
   expect(rows: Int32Array): void {

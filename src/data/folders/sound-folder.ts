@@ -29,6 +29,7 @@ export async function readSoundFolder(path: string, request: DatasetRequest): Pr
     count: files.length,
     sampleShape: [form.length],
     features,
+    sampleRate: form.rate,
     ...classes,
   };
 }

@@ -19,6 +19,7 @@ const phrases: Readonly<Record<EngineMethod, string>> = {
   rewriteText: "comparing outputs",
   convert: "converting the model",
   close: "closing",
+  examineData: "reading the data set",
   verify: "comparing outputs",
   statistics: "measuring activations",
   train: "training",
