@@ -53,6 +53,8 @@ function refuseDeepNesting(text: string, what: string): void {
 
 /** A value for a message: short, whatever it is. */
 export function shown(value: Json | undefined): string {
-  const text = JSON.stringify(value) ?? "missing";
+  // What 1e400 becomes; JSON itself has no word for it.
+  const infinite = typeof value === "number" && !Number.isFinite(value);
+  const text = infinite ? String(value) : (JSON.stringify(value) ?? "missing");
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

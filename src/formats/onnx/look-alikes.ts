@@ -28,10 +28,10 @@ const LOOK_ALIKES: readonly LookAlike[] = [
 /** Refuses what is plainly something else, by its name, before protobuf says something obscure. */
 export function refuseLookAlike(file: Encoded): void {
   const start = file.part(0, Math.min(START_BYTES, file.byteLength)).bytes;
-  if (start.length === 0) throw new InputError("the file is empty; an ONNX model is needed");
+  if (start.length === 0) throw new InputError("the file is empty; a model is needed");
   const other = LOOK_ALIKES.find((candidate) => candidate.matches(start));
   if (other !== undefined) {
-    throw new InputError(`the file contains ${other.what}; an ONNX model is needed`);
+    throw new InputError(`the file contains ${other.what}; a model is needed`);
   }
 }
 

@@ -92,7 +92,10 @@ function parseContents(contents: Contents, file: string | undefined): Graph {
       producer.push(new TextDecoder().decode(field.value));
     }
   }
-  if (graphs.length === 0) throw new InputError("model has no graph; this is not an ONNX model");
+  if (graphs.length === 0)
+    throw new InputError(
+      "model has no graph; this is no ONNX model, and begins like none of another format",
+    );
   const external = file === undefined ? undefined : new ExternalFolder(file);
   const parts = readGraph(graphs, external);
   const source: OnnxSource = {

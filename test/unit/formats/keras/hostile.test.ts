@@ -122,7 +122,7 @@ test("numbers of a config that no layer has are refused", async () => {
     expect(config).toContain(found);
     return refusal(archive({ "config.json": text(config.replaceAll(found, put)) }));
   };
-  expect(await put('"units": 3', '"units": 1e400')).toMatch(/units is null/);
+  expect(await put('"units": 3', '"units": 1e400')).toMatch(/units is Infinity/);
   expect(await put('"units": 3', '"units": NaN')).toMatch(/config\.json is not valid JSON/);
   expect(await put('"units": 3', '"units": 1000000000000')).toMatch(/units is 1000000000000/);
   expect(await put('"classes"', '"flat"')).toMatch(/two layers have the name flat/);
