@@ -13,7 +13,11 @@ export type NodeRole =
   | "mean-only-batch-norm"
   | "whitening"
   | "variational-dropout"
-  | "gaussian-noise";
+  | "gaussian-noise"
+  | "shared-dropout"
+  | "added-noise"
+  | "gaussian-dropout"
+  | "alpha-dropout";
 
 const ROLE_KEY = "normlens.role";
 
@@ -34,6 +38,16 @@ export function roleNumber(node: Node, name: string, fallback: number): number {
 
 export function withRoleNumber(node: Node, name: string, value: number): Node {
   return withNote(node, numberKey(name), String(value));
+}
+
+/** Whole numbers that a role is configured by; NaN for what is none. */
+export function roleList(node: Node, name: string): readonly number[] {
+  const note = node.metadataProps.find(({ key }) => key === numberKey(name));
+  return note === undefined || note.value === "" ? [] : note.value.split(",").map(Number);
+}
+
+export function withRoleList(node: Node, name: string, values: readonly number[]): Node {
+  return withNote(node, numberKey(name), values.join(","));
 }
 
 function numberKey(name: string): string {

@@ -1,5 +1,6 @@
 import type { Node } from "../graph/graph.ts";
 import { type NodeRole, nodeRole } from "../graph/node-role.ts";
+import { layerNoiseRoles } from "./layer-noise.ts";
 import { meanOnlyBatchNorm } from "./mean-only-batch-norm.ts";
 import type { OperatorRule } from "./operator.ts";
 import { operatorRule } from "./table.ts";
@@ -14,7 +15,12 @@ export interface RoleRule extends Required<Pick<OperatorRule, "trainingForward" 
 }
 
 /** Every role; one a file. */
-const rules: readonly RoleRule[] = [meanOnlyBatchNorm, gaussianNoise, ...whiteningRoles];
+const rules: readonly RoleRule[] = [
+  meanOnlyBatchNorm,
+  gaussianNoise,
+  ...layerNoiseRoles,
+  ...whiteningRoles,
+];
 
 const table = new Map(rules.map((rule) => [key(rule.role, rule.opType), rule]));
 

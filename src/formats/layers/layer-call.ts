@@ -57,6 +57,8 @@ interface PendingNode {
   readonly outputs: readonly string[];
   readonly domain: string;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** The node with what it does while training. */
+  readonly noted?: (node: Node) => Node;
 }
 
 /** Where in the graph a layer's weight is read. */
@@ -169,6 +171,7 @@ export class LayerCall {
     readonly outputs: readonly string[];
     readonly domain?: string;
     readonly attributes?: Readonly<Record<string, AttributeValue>>;
+    readonly noted?: (node: Node) => Node;
   }): void {
     const part = `${this.#prefix}${node.part}`;
     for (const [input, use] of node.inputs.entries()) {
@@ -283,14 +286,15 @@ export class LayerCall {
     const own = this.#pending.some(({ outputs }) => outputs.includes(first?.value ?? ""));
     const value = own ? this.builder.freshName(layer) : "";
     const rename = (each: string) => (own && each === first?.value ? value : each);
-    for (const { part, opType, inputs, outputs, domain, attributes } of this.#pending) {
+    for (const { part, opType, inputs, outputs, domain, attributes, noted } of this.#pending) {
       const named = part === "main" ? layer : `${layer}/${part}`;
       // ONNX Runtime refuses two nodes of one name.
       const name = this.call === 0 ? named : `${named}:${this.call}`;
       const options = { name, attributes, ...(domain === "" ? {} : { domain }) };
-      const node = makeNode(opType, inputs.map(rename), outputs.map(rename), options);
-      const noted = this.#withRules(node, part, outputs.includes(first?.value ?? ""));
-      this.builder.nodes.push(withOrigin(noted, { layer, call: this.call, part }));
+      const made = makeNode(opType, inputs.map(rename), outputs.map(rename), options);
+      const node = noted === undefined ? made : noted(made);
+      const ruled = this.#withRules(node, part, outputs.includes(first?.value ?? ""));
+      this.builder.nodes.push(withOrigin(ruled, { layer, call: this.call, part }));
     }
     return results.map((result) => ({ ...result, value: rename(result.value) }));
   }

@@ -38,8 +38,9 @@ export function channelsLastOrder(rank: number): number[] {
 }
 
 /** Where an axis in the file's order lies in the value. */
-export function valueAxis({ shape, moved }: LayerValue, axis: number): number {
+export function valueAxis({ shape, moved, timeFirst }: LayerValue, axis: number): number {
   const last = shape.length - 1;
+  if (timeFirst && axis < 2) return 1 - axis;
   if (!moved || axis === 0) return axis;
   return axis === last ? 1 : axis + 1;
 }
