@@ -19,6 +19,7 @@ import {
   seesNodes,
 } from "./support.ts";
 
+/** What a model was trained with last is remembered by its path: tests that share a window have names of their own. */
 const name = "digits-cnn.onnx";
 const trainingLimit = 100_000;
 
@@ -104,8 +105,9 @@ test("training stops early; its model is saved, reported and taken into the edit
 test("a run is paused, goes on, is stopped with its best model, and resumed", async ({
   openWorkspace,
 }) => {
-  const { folder, workbench } = await openWorkspace({ [name]: digits });
-  const page = await openTraining(workbench);
+  const model = "paused-digits.onnx";
+  const { folder, workbench } = await openWorkspace({ [model]: digits });
+  const page = await openTraining(workbench, model);
   const before = engineProcesses();
   await start(page);
   await button(page, "Pause").click();
@@ -206,8 +208,9 @@ test("after a reload the panel shows the run that the window cut off", async ({
 test("a run that began with a pass gives the editor its whole model, as one edit", async ({
   openWorkspace,
 }) => {
-  const { workbench } = await openWorkspace({ [name]: digits });
-  const page = await openTraining(workbench);
+  const model = "passed-digits.onnx";
+  const { workbench } = await openWorkspace({ [model]: digits });
+  const page = await openTraining(workbench, model);
   await page.locator("normlens-setup-form summary", { hasText: "Before training" }).click();
   await page.getByRole("button", { name: "Add a pass before training" }).click();
   await page.getByRole("menuitem", { name: "Insert Dropout" }).click();
@@ -217,13 +220,13 @@ test("a run that began with a pass gives the editor its whole model, as one edit
   await page.getByText(/Cancelled after \d+ epoch/).waitFor();
   await workbench.screenshot("training 7 passes before");
   await button(page, "Apply weights").click();
-  await page.getByText("digits-cnn.onnx is the trained model now").waitFor();
-  await seesDirty(workbench, name, true);
-  await workbench.tab(name).click();
-  const model = await modelPage(workbench);
-  await seesNodes(model, 16);
+  await page.getByText(`${model} is the trained model now`).waitFor();
+  await seesDirty(workbench, model, true);
+  await workbench.tab(model).click();
+  const modelEditor = await modelPage(workbench);
+  await seesNodes(modelEditor, 16);
   await workbench.screenshot("training 8 model adopted");
   await workbench.runCommand("NormLens: Undo Model Edit");
-  await seesNodes(model, 13);
-  await seesDirty(workbench, name, false);
+  await seesNodes(modelEditor, 13);
+  await seesDirty(workbench, model, false);
 });

@@ -23,7 +23,7 @@ const allowed = [
   /^(LICENSE\.txt|package\.json|package\.nls\.json)$/,
   /^docs\/(techniques\/)?[\w-]+\.md$/,
   /^docs\/techniques\/images\/[\w-]+\.(png|svg)$/,
-  /^dist\/(extension\.cjs|cli\.js|engine\.js|tensorflow\.js)$/,
+  /^dist\/(extension\.cjs|cli\.js|engine\.js|tensorflow\.js|decode\.js)$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
   /^dist\/webview\/(codicon|model|report|train)\.(js|css|ttf)$/,
   /^media\//,
@@ -47,7 +47,13 @@ describe.each(installable)("the package for %s", (target, runtime) => {
 
   test("holds all that runs", () => {
     const needed = ["package.json", "package.nls.json", "readme.md", "LICENSE.txt"];
-    const entries = ["dist/extension.cjs", "dist/engine.js", "dist/tensorflow.js", "dist/cli.js"];
+    const entries = [
+      "dist/extension.cjs",
+      "dist/engine.js",
+      "dist/tensorflow.js",
+      "dist/cli.js",
+      "dist/decode.js",
+    ];
     const built = [...entries, "dist/webview/model.js"];
     const report = ["dist/webview/report.js", "media/report/template.html"];
     const help = ["docs/techniques/findings.md"];

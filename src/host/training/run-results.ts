@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import * as vscode from "vscode";
 import type { PassStep } from "../../protocol/training.ts";
@@ -98,6 +99,9 @@ export class RunResults {
 function bestOf(run: TrainingRun): string {
   const best = run.bestModel;
   if (best !== undefined) return best;
+  if (run.folder !== undefined && !existsSync(run.folder)) {
+    throw new Error(vscode.l10n.t("The folder of this run is gone: {0}.", run.folder));
+  }
   throw new Error(vscode.l10n.t("This run has no model yet: it ended before its first epoch."));
 }
 

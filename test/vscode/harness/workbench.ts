@@ -63,8 +63,7 @@ export class Workbench {
 
   /** Puts the cursor of the text editor at a line and column, both from 1. */
   async goTo(line: number, column = 1): Promise<void> {
-    await this.#quickInput.open(`:${line}:${column}`);
-    await this.#quickInput.rows.filter({ hasText: `line ${line}` }).click();
+    await this.#quickInput.chooseRow(`:${line}:${column}`, `line ${line}`, () => this.focusText());
     await this.#quickInput.box.waitFor({ state: "hidden" });
     await this.focusText();
   }
