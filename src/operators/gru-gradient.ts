@@ -1,11 +1,11 @@
 import { multiply, slice, sumOver } from "./emit.ts";
+import type { GateActivation } from "./gate-activation.ts";
 import {
   asRows,
   asSteps,
   concat,
   type Direction,
   type DirectionGradients,
-  logisticSlope,
   split,
   splitSteps,
   tanhSlope,
@@ -22,9 +22,15 @@ import {
  *   n = tanh(Wₙ·x + bₙ + r·(Rₙ·h₋ + bᵣₙ))    with linear_before_reset, as cuDNN and PyTorch
  *   n = tanh(Wₙ·x + bₙ + Rₙ·(r·h₋) + bᵣₙ)    without
  *
- * The runtime's own GRU gives every h, so that the gates of all steps are one product; only ∂L/∂h goes
+ * with σ the logistic function or HardSigmoid. The runtime's own GRU gives every h, so that the gates of all steps are one product; only ∂L/∂h goes
  * back step by step.
  */
+
+export interface GruForm {
+  /** σ, of the gates z and r. */
+  readonly activation: GateActivation;
+  readonly linearBeforeReset: boolean;
+}
 
 /** Gates of all steps, each (T, B, H). */
 interface Gates {
@@ -50,7 +56,7 @@ function candidateRecurrence({ builder, hidden, recurrence }: Direction): string
   return slice(builder, recurrence, [{ axis: 0, start: 2 * hidden, end: 3 * hidden }]);
 }
 
-function gatesOf(direction: Direction, linearBeforeReset: boolean): Gates {
+function gatesOf(direction: Direction, { activation, linearBeforeReset }: GruForm): Gates {
   const { builder, hidden, recurrentBias } = direction;
   const width = 3 * hidden;
   const { inputRows, weight, inputBias } = direction;
@@ -65,7 +71,7 @@ function gatesOf(direction: Direction, linearBeforeReset: boolean): Gates {
   const [inputZ, inputR, inputN] = parts(direction, fromInput);
   const [stateZ, stateR, recurrent] = parts(direction, fromState);
   const gate = (left: string, right: string) =>
-    builder.add("Sigmoid", [builder.add("Add", [left, right])]);
+    activation.value(builder, builder.add("Add", [left, right]));
   const [update, reset] = [gate(inputZ, stateZ), gate(inputR, stateR)];
   const fromReset = () => {
     const weight = candidateRecurrence(direction);
@@ -79,15 +85,17 @@ function gatesOf(direction: Direction, linearBeforeReset: boolean): Gates {
   return { update, reset, candidate, recurrent };
 }
 
-export function gruGradients(direction: Direction, linearBeforeReset: boolean): DirectionGradients {
+export function gruGradients(direction: Direction, form: GruForm): DirectionGradients {
   const { builder } = direction;
-  const gates = gatesOf(direction, linearBeforeReset);
+  const { activation, linearBeforeReset } = form;
+  const gates = gatesOf(direction, form);
   const keep = builder.add("Sub", [builder.scalar(1), gates.update]);
   const difference = builder.add("Sub", [direction.before, gates.candidate]);
   // ∂L/∂ of what enters n and z, as factors of ∂L/∂h.
   const ofCandidate = multiply(builder, keep, tanhSlope(builder, gates.candidate));
-  const ofUpdate = multiply(builder, difference, logisticSlope(builder, gates.update));
-  const factors = { ofCandidate, ofUpdate };
+  const ofUpdate = multiply(builder, difference, activation.slope(builder, gates.update));
+  const resetSlope = activation.slope(builder, gates.reset);
+  const factors = { ofCandidate, ofUpdate, resetSlope };
   return linearBeforeReset
     ? throughProduct(direction, gates, factors)
     : throughReset(direction, gates, factors);
@@ -96,16 +104,18 @@ export function gruGradients(direction: Direction, linearBeforeReset: boolean): 
 interface Factors {
   readonly ofCandidate: string;
   readonly ofUpdate: string;
+  /** ∂r/∂ of what enters it. */
+  readonly resetSlope: string;
 }
 
 /** linear_before_reset: all three gates read R·h₋, so one product leads back to h₋. */
 function throughProduct(
   direction: Direction,
   gates: Gates,
-  { ofCandidate, ofUpdate }: Factors,
+  { ofCandidate, ofUpdate, resetSlope }: Factors,
 ): DirectionGradients {
   const { builder, hidden, recurrence } = direction;
-  const slope = multiply(builder, gates.recurrent, logisticSlope(builder, gates.reset));
+  const slope = multiply(builder, gates.recurrent, resetSlope);
   const ofReset = multiply(builder, ofCandidate, slope);
   const ofRecurrent = multiply(builder, ofCandidate, gates.reset);
   const factorAt = splitSteps(direction, concat(builder, [ofUpdate, ofReset, ofRecurrent], 2));
@@ -134,12 +144,12 @@ function throughProduct(
 function throughReset(
   direction: Direction,
   gates: Gates,
-  { ofCandidate, ofUpdate }: Factors,
+  { ofCandidate, ofUpdate, resetSlope }: Factors,
 ): DirectionGradients {
   const { builder, hidden, recurrence } = direction;
   const candidateWeight = candidateRecurrence(direction);
   const gateWeight = slice(builder, recurrence, [{ axis: 0, start: 0, end: 2 * hidden }]);
-  const ofReset = multiply(builder, direction.before, logisticSlope(builder, gates.reset));
+  const ofReset = multiply(builder, direction.before, resetSlope);
   const at = (value: string) => splitSteps(direction, value);
   const [candidateAt, updateAt, resetAt] = [at(ofCandidate), at(ofUpdate), at(ofReset)];
   const [keptAt, sharedAt] = [at(gates.update), at(gates.reset)];

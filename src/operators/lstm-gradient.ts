@@ -1,11 +1,11 @@
 import { multiply, sumOver, zeros } from "./emit.ts";
+import type { GateActivation } from "./gate-activation.ts";
 import {
   asRows,
   asSteps,
   concat,
   type Direction,
   type DirectionGradients,
-  logisticSlope,
   split,
   splitSteps,
   statesBefore,
@@ -22,7 +22,7 @@ import {
  *   i = σ(zᵢ + pᵢ·c₋)   f = σ(z_f + p_f·c₋)   c̃ = tanh z_c   c = f·c₋ + i·c̃
  *   o = σ(zₒ + pₒ·c)    h = o·tanh c          z = W·x + R·h₋ + b
  *
- * The runtime's own LSTM gives every h, so that z of all steps is one product. Only the cells, and on
+ * with σ the logistic function or HardSigmoid. The runtime's own LSTM gives every h, so that z of all steps is one product. Only the cells, and on
  * the way back ∂L/∂h and ∂L/∂c, go step by step, with about nine nodes a step.
  */
 
@@ -46,12 +46,14 @@ function preActivations(direction: Direction): string {
   return timesTransposed(builder, before, direction.recurrence, fromInput);
 }
 
-function gatesOf(direction: Direction): Gates {
+function gatesOf(direction: Direction, activation: GateActivation): Gates {
   const { builder, hidden } = direction;
   const rows = preActivations(direction);
-  if (direction.peepholes !== undefined) return peepholeGates(direction, rows, direction.peepholes);
+  if (direction.peepholes !== undefined) {
+    return peepholeGates(direction, activation, rows, direction.peepholes);
+  }
   const [gates = "", candidateRows = ""] = split(builder, rows, 1, [3 * hidden, hidden]);
-  const steps = asSteps(direction, builder.add("Sigmoid", [gates]), 3 * hidden);
+  const steps = asSteps(direction, activation.value(builder, gates), 3 * hidden);
   const [input = "", output = "", forget = ""] = split(builder, steps, 2, [hidden, hidden, hidden]);
   const candidate = asSteps(direction, builder.add("Tanh", [candidateRows]), hidden);
   const written = splitSteps(direction, multiply(builder, input, candidate));
@@ -66,13 +68,18 @@ function gatesOf(direction: Direction): Gates {
 }
 
 /** With peepholes the gates of a step read its cells, so all of them go step by step. */
-function peepholeGates(direction: Direction, rows: string, peepholes: string): Gates {
+function peepholeGates(
+  direction: Direction,
+  activation: GateActivation,
+  rows: string,
+  peepholes: string,
+): Gates {
   const { builder, hidden } = direction;
   const widths = [hidden, hidden, hidden];
   const [ofInput = "", ofOutput = "", ofForget = ""] = split(builder, peepholes, 0, widths);
   const steps = splitSteps(direction, asSteps(direction, rows, 4 * hidden));
   const gate = (sum: string, weight: string, cell: string) =>
-    builder.add("Sigmoid", [builder.add("Add", [sum, multiply(builder, weight, cell)])]);
+    activation.value(builder, builder.add("Add", [sum, multiply(builder, weight, cell)]));
   const found = direction.order.map(() => ["", "", "", "", ""]);
   let cell = direction.initialCell;
   for (const time of direction.order) {
@@ -97,14 +104,17 @@ function peepholeGates(direction: Direction, rows: string, peepholes: string): G
 }
 
 /** ∂L/∂z = [∂c·c̃·i′, ∂h·tanh(c)·o′, ∂c·c₋·f′, ∂c·i·c̃′], where all but ∂h and ∂c is known at once. */
-export function lstmGradients(direction: Direction): DirectionGradients {
+export function lstmGradients(
+  direction: Direction,
+  activation: GateActivation,
+): DirectionGradients {
   const { builder, hidden, peepholes } = direction;
-  const gates = gatesOf(direction);
+  const gates = gatesOf(direction, activation);
   const before = statesBefore(builder, gates.cell, direction.initialCell, direction.order);
   const squashed = builder.add("Tanh", [gates.cell]);
-  const ofInput = multiply(builder, gates.candidate, logisticSlope(builder, gates.input));
-  const ofOutput = multiply(builder, squashed, logisticSlope(builder, gates.output));
-  const ofForget = multiply(builder, before, logisticSlope(builder, gates.forget));
+  const ofInput = multiply(builder, gates.candidate, activation.slope(builder, gates.input));
+  const ofOutput = multiply(builder, squashed, activation.slope(builder, gates.output));
+  const ofForget = multiply(builder, before, activation.slope(builder, gates.forget));
   const ofCandidate = multiply(builder, gates.input, tanhSlope(builder, gates.candidate));
   let fromHidden = multiply(builder, gates.output, tanhSlope(builder, squashed));
   let toPrevious = gates.forget;

@@ -8,6 +8,7 @@ import { changeNode } from "../graph/edit.ts";
 import type { Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { addNode, copyNode, transpose } from "./emit.ts";
+import { gateActivation } from "./gate-activation.ts";
 import { gruGradients } from "./gru-gradient.ts";
 import { lstmGradients } from "./lstm-gradient.ts";
 import type {
@@ -111,14 +112,20 @@ function checkSupported(context: GradientContext, activations: readonly string[]
   if (!known) refuse(`the activations ${stated.join(", ")}`);
 }
 
+const ACTIVATIONS =
+  "Affine Elu HardSigmoid LeakyRelu Relu ScaledTanh Sigmoid Softplus Softsign Tanh ThresholdedRelu";
+const SPELLING = new Map(ACTIVATIONS.split(" ").map((name) => [name.toLowerCase(), name]));
+
 /** As the node states them, with each name written as in ONNX; empty for the defaults. */
 function activationsOf(node: Node): readonly string[] {
   const strings = findAttribute(node, "activations")?.strings ?? [];
-  const names = strings.map((name) => new TextDecoder().decode(name).toLowerCase());
-  return names.map((name) => name.charAt(0).toUpperCase() + name.slice(1));
+  const names = strings.map((name) => new TextDecoder().decode(name));
+  return names.map((name) => SPELLING.get(name.toLowerCase()) ?? name);
 }
 
-type CellGradients = (context: GradientContext) => (direction: Direction) => DirectionGradients;
+type CellGradients = (
+  context: GradientContext,
+) => (direction: Direction, index: number) => DirectionGradients;
 
 function recurrentGradient(
   activations: readonly string[][],
@@ -148,17 +155,35 @@ function recurrentRule(opType: string, gradient: GradientRule): OperatorRule {
   };
 }
 
+/** What the gates of LSTM and GRU may be; TensorFlow.js and older Keras have HardSigmoid by default. */
+const GATES = ["Sigmoid", "HardSigmoid"];
+
 export const recurrentRules: readonly OperatorRule[] = [
   recurrentRule(
     "LSTM",
-    recurrentGradient([["Sigmoid", "Tanh", "Tanh"]], 4, () => lstmGradients),
+    recurrentGradient(
+      GATES.map((gate) => [gate, "Tanh", "Tanh"]),
+      4,
+      ({ node }) => {
+        const [gate] = activationsOf(node);
+        return (direction, index) => lstmGradients(direction, gateActivation(node, gate, index));
+      },
+    ),
   ),
   recurrentRule(
     "GRU",
-    recurrentGradient([["Sigmoid", "Tanh"]], 3, ({ node }) => (direction) => {
-      const linear = intAttribute(node, "linear_before_reset", 0) === 1;
-      return gruGradients(direction, linear);
-    }),
+    recurrentGradient(
+      GATES.map((gate) => [gate, "Tanh"]),
+      3,
+      ({ node }) => {
+        const [gate] = activationsOf(node);
+        const linearBeforeReset = intAttribute(node, "linear_before_reset", 0) === 1;
+        return (direction, index) => {
+          const activation = gateActivation(node, gate, index);
+          return gruGradients(direction, { activation, linearBeforeReset });
+        };
+      },
+    ),
   ),
   recurrentRule(
     "RNN",

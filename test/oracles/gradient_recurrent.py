@@ -7,19 +7,30 @@ import torch
 from gradient_case import case, normal, random
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+HARD = {"hard": (0.2, 0.5), "steep": (0.45, 0.4)}
 
 
-def lstm(x, w, r, wb, rb, h, c, p, _):
+def gate(options):
+    """The function of the gates: logistic, or max(0, min(1, alpha·z + beta))."""
+    if options["gates"] is None:
+        return torch.sigmoid
+    alpha, beta = HARD[options["gates"]]
+    return lambda z: (alpha * z + beta).clamp(0, 1)
+
+
+def lstm(x, w, r, wb, rb, h, c, p, options):
+    sigma = gate(options)
     i, o, f, z = (x @ w.T + h @ r.T + wb + rb).chunk(4, -1)
     pi, po, pf = p.chunk(3)
-    cell = torch.sigmoid(f + pf * c) * c + torch.sigmoid(i + pi * c) * torch.tanh(z)
-    return torch.sigmoid(o + po * cell) * torch.tanh(cell), cell
+    cell = sigma(f + pf * c) * c + sigma(i + pi * c) * torch.tanh(z)
+    return sigma(o + po * cell) * torch.tanh(cell), cell
 
 
 def gru(x, w, r, wb, rb, h, c, p, options):
     (wz, wr, wn), (xz, xr, xn), (bz, br, bn) = w.chunk(3), (x @ w.T + wb).chunk(3, -1), rb.chunk(3)
     rz, rr, rn = r.chunk(3)
-    z, reset = torch.sigmoid(xz + h @ rz.T + bz), torch.sigmoid(xr + h @ rr.T + br)
+    sigma = gate(options)
+    z, reset = sigma(xz + h @ rz.T + bz), sigma(xr + h @ rr.T + br)
     inner = reset * (h @ rn.T + bn) if options["linear"] else (reset * h) @ rn.T + bn
     return (1 - z) * torch.tanh(xn + inner) + z * h, c
 
@@ -32,7 +43,7 @@ def rnn(x, w, r, wb, rb, h, c, p, options):
 CELLS = {"LSTM": lstm, "GRU": gru, "RNN": rnn}
 
 
-def recurrent(name, operator, direction, steps, batch, size, hidden, given=("B", "initial_h", "initial_c"), layout=0, follow="Y", linear=0, activation=None):
+def recurrent(name, operator, direction, steps, batch, size, hidden, given=("B", "initial_h", "initial_c"), layout=0, follow="Y", linear=0, activation=None, gates_by=None):
     directions, gates = 2 if direction == "bidirectional" else 1, GATES[operator]
     turned = lambda value: np.ascontiguousarray(np.swapaxes(value, 0, 1)) if layout else value  # noqa: E731
     scale = lambda *shape: np.round(normal(*shape) * 32) / 64  # noqa: E731
@@ -61,7 +72,7 @@ def recurrent(name, operator, direction, steps, batch, size, hidden, given=("B",
             found = [None] * steps
             backwards = direction == "reverse" or index == 1
             for time in reversed(range(steps)) if backwards else range(steps):
-                h, c = CELLS[operator](x[time], values["W"][index], values["R"][index], wb, rb, h, c, p, dict(linear=linear, activation=activation or "Tanh"))
+                h, c = CELLS[operator](x[time], values["W"][index], values["R"][index], wb, rb, h, c, p, dict(linear=linear, activation=activation or "Tanh", gates=gates_by))
                 found[time] = h
             sequences.append(torch.stack(found)), hiddens.append(h), cells.append(c)
         sequence, last, cell = torch.stack(sequences, 1), torch.stack(hiddens), torch.stack(cells)
@@ -75,6 +86,11 @@ def recurrent(name, operator, direction, steps, batch, size, hidden, given=("B",
         attributes["linear_before_reset"] = linear
     if activation:
         attributes["activations"] = [activation] * directions
+    if gates_by:
+        attributes["activations"] = ["HardSigmoid", *["Tanh"] * (2 if operator == "LSTM" else 1)] * directions
+        # What ONNX Runtime takes without being told.
+        if HARD[gates_by] != HARD["hard"]:
+            attributes["activation_alpha"], attributes["activation_beta"] = ([value] * directions for value in HARD[gates_by])
     # ONNX Runtime's CPU kernels have no layout 1.
     case(name, operator, inputs, forward, follow=follow, known_to_runtime=not layout, **attributes)
 
@@ -96,3 +112,10 @@ def add_cases() -> None:
             recurrent(f"lstm-peepholes-{direction}-{follow.lower()}", "LSTM", direction, 3 + number, 2, 2, 3, given=("B", "initial_h", "initial_c", "P"), follow=follow)
     for activation in ("Relu", "Sigmoid", "Tanh"):
         recurrent(f"rnn-{activation.lower()}", "RNN", "bidirectional", 3, 2, 3, 2, activation=activation)
+    for gates_by in HARD:
+        for direction in ("forward", "bidirectional"):
+            common = dict(gates_by=gates_by, follow="Y")
+            recurrent(f"lstm-{gates_by}-{direction}", "LSTM", direction, 4, 3, 3, 3, **common)
+            for linear in (0, 1):
+                recurrent(f"gru-{gates_by}-{direction}-{linear}", "GRU", direction, 4, 3, 3, 3, linear=linear, **common)
+    recurrent("lstm-hard-peepholes", "LSTM", "reverse", 3, 2, 2, 3, given=("B", "initial_h", "initial_c", "P"), gates_by="steep")

@@ -39,13 +39,16 @@ const FLOAT_ATTRIBUTES = new Set([
   "extrapolation_value",
 ]);
 
+const FLOAT_LISTS = new Set(["activation_alpha", "activation_beta"]);
+
 const TOLERANCE = 1e-5;
 
 function attribute(name: string, value: AttributeJson): AttributeValue {
   if (typeof value === "string") return { string: value };
   if (typeof value !== "number") {
     const strings = value.filter((each) => typeof each === "string");
-    return strings.length > 0 ? { strings } : { ints: value.map(Number) };
+    if (strings.length > 0) return { strings };
+    return FLOAT_LISTS.has(name) ? { floats: value.map(Number) } : { ints: value.map(Number) };
   }
   return FLOAT_ATTRIBUTES.has(name) ? { float: value } : { int: value };
 }
