@@ -68,6 +68,7 @@ const bundles = [
     entryPoints: {
       "webview/model": "webview/model/main.ts",
       "webview/train": "webview/train/main.ts",
+      "webview/data": "webview/data/main.ts",
       "webview/report": "webview/report/main.ts",
     },
     platform: "browser",

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { registerConvertCommand } from "./host/commands/convert-command.ts";
+import { registerDataCommand } from "./host/commands/data-command.ts";
 import { registerHistoryCommands } from "./host/commands/history-commands.ts";
 import { registerOpenCommands } from "./host/commands/open-commands.ts";
 import type { HostParts } from "./host/commands/parts.ts";
@@ -84,6 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerHistoryCommands(parts),
     registerReportCommands(parts),
     registerConvertCommand(parts),
+    registerDataCommand(parts),
     registerRunCommands(parts),
   );
   log.info(`activated in ${(performance.now() - started).toFixed(1)} ms`);

@@ -5,7 +5,7 @@ import * as vscode from "vscode";
 /** Which page: its custom element is the whole body. */
 export interface PageName {
   /** Base name of its bundle in dist/webview. */
-  readonly bundle: "model" | "train";
+  readonly bundle: "model" | "train" | "data";
   readonly element: string;
   readonly title: string;
 }

@@ -42,6 +42,8 @@ export type FromTrainingPage =
   | { readonly type: "resume" }
   | { readonly type: "stop" }
   | { readonly type: "chooseData" }
+  /** Shows the data set as this configuration divides and scales it. */
+  | { readonly type: "previewData"; readonly config: TrainingConfig }
   | { readonly type: "saveModel" }
   | { readonly type: "foldAndSave" }
   | { readonly type: "applyWeights" }

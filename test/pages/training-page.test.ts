@@ -73,6 +73,16 @@ describe("the training page", () => {
     });
   });
 
+  test("opens the preview of the data as the form divides it", async ({ openTraining }) => {
+    const { page, sent } = await openTraining("idle", []);
+    await page.getByRole("textbox", { name: "Seed" }).fill("7");
+    await page.getByRole("button", { name: "Preview data" }).press("Enter");
+    expect((await sent()).at(-1)).toEqual({
+      type: "previewData",
+      config: { ...DEFAULT_TRAINING_CONFIG, seed: 7 },
+    });
+  });
+
   test("lets passes come before training: add, options, order, remove", async ({
     openTraining,
   }) => {

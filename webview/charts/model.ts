@@ -52,6 +52,14 @@ export interface HistogramModel {
   readonly above: number;
 }
 
+/** How many samples of each class there are in each part. */
+export interface ClassModel {
+  readonly title: string;
+  readonly description: string;
+  readonly classes: readonly string[];
+  readonly parts: readonly { readonly name: string; readonly counts: readonly number[] }[];
+}
+
 /** One line an epoch, all over the same edges. */
 export interface RidgeModel {
   readonly title: string;

@@ -35,6 +35,14 @@ export class SetupField extends LitElement {
       .data {
         grid-template-columns: minmax(0, 1fr) auto;
       }
+      .heading-line {
+        display: flex;
+        justify-content: space-between;
+      }
+      .link:disabled {
+        color: var(--vscode-disabledForeground);
+        cursor: default;
+      }
       .label {
         overflow-wrap: anywhere;
       }
@@ -81,13 +89,23 @@ export class SetupField extends LitElement {
       ></vscode-checkbox>`;
     }
     if (field.kind === "data") {
-      return html`<span class="label">${field.label}</span>
+      return html`<div class="heading-line">
+          <span class="label">${field.label}</span>
+          <button
+            class="link"
+            aria-label="Preview data"
+            ?disabled=${this.disabled || this.mistake !== ""}
+            @click=${() => this.rise("preview-data")}
+          >
+            Preview…
+          </button>
+        </div>
         <div class="line data">
           ${this.textfield()}
           <vscode-button
             secondary
             ?disabled=${this.disabled}
-            @click=${() => this.dispatchEvent(new CustomEvent("choose-data", { bubbles: true, composed: true }))}
+            @click=${() => this.rise("choose-data")}
             >Choose…</vscode-button
           >
         </div>`;
@@ -122,6 +140,10 @@ export class SetupField extends LitElement {
       ?disabled=${this.disabled}
       @input=${(event: Event) => this.change((event.target as VscodeTextfield).value)}
     ></vscode-textfield>`;
+  }
+
+  private rise(name: "choose-data" | "preview-data") {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, composed: true }));
   }
 
   private change(value: string) {

@@ -137,6 +137,12 @@ export class TrainingPage extends LitElement {
     this.#host.send({ type: "start", config: checked.config });
   }
 
+  private previewData() {
+    const { checked } = this.checkForm();
+    this.noticeText = checked.ok ? "" : "Correct the marked values first.";
+    if (checked.ok) this.#host.send({ type: "previewData", config: checked.config });
+  }
+
   /** Fields and passes each have their own mistakes; only without any there is a configuration. */
   private checkForm(): { readonly checked: Checked; readonly stepErrors: PassErrors } {
     const steps = checkPassDrafts(this.kept.passes, this.techniques);
@@ -201,6 +207,7 @@ export class TrainingPage extends LitElement {
                   @sections=${(event: CustomEvent<ReadonlySet<SectionId>>) => this.keep({ sections: [...event.detail] })}
                   @steps=${(event: CustomEvent<readonly PassDraft[]>) => this.keep({ passes: event.detail })}
                   @field-change=${({ detail }: CustomEvent<FieldChange>) => this.keep({ draft: { ...kept.draft, [detail.id]: detail.value } })}
+                  @preview-data=${() => this.previewData()}
                   @choose-data=${() => this.#host.send({ type: "chooseData" })}
                 ></normlens-setup-form>`
               : nothing

@@ -22,6 +22,8 @@ export interface PanelParts {
   readonly config: () => TrainingConfig;
   /** Starts the run; resolves when it ended. */
   readonly start: (run: TrainingRun, config: TrainingConfig) => Promise<void>;
+  /** Opens the page of the data set, for the model as it is now. */
+  readonly previewData: (run: TrainingRun, config: TrainingConfig) => void;
   /** Goes on with the run; resolves when it ended. */
   readonly resume: (run: TrainingRun) => Promise<void>;
 }
@@ -93,6 +95,9 @@ export class TrainingPanel {
         return undefined;
       case "chooseData":
         await this.#chooseData();
+        return undefined;
+      case "previewData":
+        this.#parts.previewData(this.#run, message.config);
         return undefined;
       case "saveModel":
         return this.#parts.results.saveModel(this.#run);

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 import { DEFAULT_TRAINING_CONFIG } from "../../protocol/default-training-config.ts";
 import type { TrainingConfig } from "../../protocol/training.ts";
+import { DataPanel } from "../data/data-panel.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
 import { runsFolder, trainingThreads } from "../settings.ts";
@@ -100,6 +101,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
       passes: async () => (await this.#techniques.all()).passes,
       config: () => this.#config(run.model),
       start: (started, config) => this.#start(started, config),
+      previewData: (of, config) => this.#previewData(of, config),
       resume: (cutOff) => this.#resume(cutOff),
     });
     this.#panels.set(key, attached);
@@ -125,6 +127,14 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     const document = this.#documents.get(run.model)?.request();
     const request = document ?? { path: run.model.fsPath, edits: [] };
     await run.start(request, config, runsFolder(run.model, this.#context.globalStorageUri));
+  }
+
+  #previewData({ model }: TrainingRun, config: TrainingConfig): void {
+    const { data, dataOptions, split, seed, inputScaling, loss } = config;
+    new DataPanel(this.#context.extensionUri, this.#engine, {
+      ...{ data, dataOptions, split, seed, inputScaling, loss },
+      model: this.#documents.get(model)?.request() ?? { path: model.fsPath, edits: [] },
+    });
   }
 
   async #resume(run: TrainingRun): Promise<void> {

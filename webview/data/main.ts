@@ -1,0 +1,4 @@
+import { styleDocument } from "../theme/page-styles.ts";
+import "./data-page.ts";
+
+styleDocument();
