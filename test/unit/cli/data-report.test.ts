@@ -56,6 +56,15 @@ describe("normlens data", () => {
     expect(report.parts.validation).toBeLessThan(190);
   });
 
+  test("prints names of a file without the control characters in them", async () => {
+    const path = join(await temporaryFolder(), "t.csv");
+    await writeFile(path, '1,2,"two\nlines\u001b[2J"\n3,4,b\n');
+    const { stdout } = await normlens(["data", path]);
+    expect(stdout).toContain("two\uFFFDlines\uFFFD[2J");
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout).toContain("t.csv: 2 samples of 2, 2 classes\n");
+  });
+
   test.each([
     [["none.csv"], "none.csv: no such data set"],
     [["digits", "--model", "none.onnx"], "none.onnx"],
