@@ -21,7 +21,7 @@ export const unscaledValues: DataWarningRule = {
     const what =
       groups.kind === "whole"
         ? "The numbers are"
-        : `${far.length} of ${groups.count} ${groups.kind}s are`;
+        : `${far.length} of ${groups.count} ${groups.kind}s ${far.length === 1 ? "is" : "are"}`;
     return [
       {
         count: far.length,

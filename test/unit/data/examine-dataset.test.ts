@@ -274,7 +274,7 @@ describe("warnings", () => {
         rule: "unscaled-values",
         count: 1,
         message:
-          "1 of 2 features are far from mean 0 and deviation 1, and inputScaling is none: left (20 … 21, mean 20.5, deviation 0.5).",
+          "1 of 2 features is far from mean 0 and deviation 1, and inputScaling is none: left (20 … 21, mean 20.5, deviation 0.5).",
       },
     ]);
     expect(await warningsOf(data, { isScaled: true })).toEqual([]);
