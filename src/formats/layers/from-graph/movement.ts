@@ -286,5 +286,4 @@ export const movementWriters: readonly NodeWriter[] = [
   { opTypes: ["Pad"], reads: onlyFirst, write: pad },
   { opTypes: ["Cast"], write: cast },
   { opTypes: ["Dropout"], reads: onlyFirst, write: dropout },
-  { opTypes: ["Identity"], write: (call) => call.shuffledInput(0) },
 ];

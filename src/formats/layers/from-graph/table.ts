@@ -5,6 +5,7 @@ import { convolutionWriters } from "./convolution.ts";
 import { denseWriters } from "./dense.ts";
 import { movementWriters } from "./movement.ts";
 import type { NodeWriter } from "./node-writer.ts";
+import { noiseWriters } from "./noise.ts";
 import { normalizationWriters } from "./normalization.ts";
 import { poolingWriters } from "./pooling.ts";
 import { recurrentWriters } from "./recurrent.ts";
@@ -17,6 +18,7 @@ const writers: readonly NodeWriter[] = [
   ...convolutionWriters,
   ...denseWriters,
   ...movementWriters,
+  ...noiseWriters,
   ...normalizationWriters,
   ...poolingWriters,
   ...recurrentWriters,

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { knownShapes } from "../../../../src/engine/known-shapes.ts";
+import { layersModel } from "../../../../src/formats/layers/from-graph/layers-model.ts";
 import { parseModelConfig } from "../../../../src/formats/layers/model-config.ts";
 import { readLayers } from "../../../../src/formats/layers/read-layers.ts";
 import { NamedWeights } from "../../../../src/formats/layers/weight-store.ts";
@@ -82,4 +84,24 @@ test("a strength that Keras refuses is refused", () => {
   expect(() => read("GaussianNoise", { stddev: -1 }, [3])).toThrow(/layer noise.*stddev/);
   expect(() => read("SpatialDropout1D", { rate: 1.5 }, [5, 4])).toThrow(/layer noise.*rate/);
   expect(() => read("SpatialDropout1D", { rate: 0.5 }, [4])).toThrow(/layer noise.*axes between/);
+});
+
+test.each([
+  ["GaussianNoise", { stddev: 0.25 }, {}],
+  ["GaussianDropout", { rate: 0.2 }, {}],
+  ["AlphaDropout", { rate: 0.2 }, {}],
+  ["AlphaDropout", { rate: 0.2, noise_shape: [null, 1, 1, null] }, {}],
+  ["Dropout", { rate: 0.1, noise_shape: [null, 1, 1, 1] }, {}],
+  // The same noise under another name.
+  ["SpatialDropout2D", { rate: 0.3 }, { class: "Dropout", noise_shape: [null, 1, 1, null] }],
+])("%s %j becomes a layer again where a graph is written as layers", (name, config, other) => {
+  const graph = read(name, config, [6, 5, 4], true);
+  const text = JSON.stringify(layersModel(graph, knownShapes(graph), "keras3").config);
+  const { class: className = name, ...rest } = { class: name, ...other };
+  const { layers } = JSON.parse(text).config;
+  const written = layers.filter(
+    (each: { config: { name: string } }) => each.config.name === "noise",
+  );
+  expect(written).toHaveLength(1);
+  expect(written[0]).toMatchObject({ class_name: className, config: { ...config, ...rest } });
 });
