@@ -74,7 +74,7 @@ test("a technique is chosen, set up, previewed and applied without the mouse", a
   await keyboard.press("Enter");
   await seesStep(workbench, "Apply Technique");
   await workbench.screenshot("techniques 3 choose");
-  await keyboard.type("Insert Dropout");
+  await typeInBox(workbench, "Insert Dropout");
   await seesFocused(workbench, "Insert Dropout");
   await keyboard.press("Enter");
 
@@ -193,6 +193,17 @@ async function seesStep(workbench: Workbench, title: string): Promise<void> {
   const shown = workbench.page.locator(".quick-input-widget:visible .quick-input-title");
   await shown.getByText(title, { exact: true }).waitFor();
   await workbench.page.locator(".quick-input-box input:focus").waitFor();
+}
+
+/** Types; what the page took as it got the focus meanwhile is typed again. */
+async function typeInBox({ page }: Workbench, text: string): Promise<void> {
+  const box = page.locator(".quick-input-widget:visible .quick-input-box input");
+  await until("the text in the box", undefined, async () => {
+    await box.focus();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type(text);
+    return (await box.inputValue()) === text ? true : undefined;
+  });
 }
 
 async function closeEditors(workbench: Workbench): Promise<void> {

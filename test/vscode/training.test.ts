@@ -69,10 +69,11 @@ test("training stops early; its model is saved, reported and taken into the edit
   await setField(page, "Learning rate", "0.02");
   await page.locator("vscode-checkbox", { hasText: "Train again" }).click();
   await workbench.screenshot("training 1 setup");
+  // It may be there for less than a second, so it is waited for from the beginning.
+  const again = page.getByText(/Training again on \d/).waitFor({ timeout: trainingLimit });
   await start(page);
   await workbench.screenshot("training 2 running");
-  await page.getByText(/Training again on \d/).waitFor({ timeout: trainingLimit });
-  await workbench.screenshot("training 3 training again");
+  await again;
   await page
     .getByText(/Stopped early at epoch \d+: .* Trained again from the start/)
     .waitFor({ timeout: trainingLimit });
