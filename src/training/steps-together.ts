@@ -20,7 +20,7 @@ const LEAST_STATE = 4e6;
  * Nothing else is heard during a run, which therefore lasts no longer than about so many
  * milliseconds. Who cancels does not wait for it: see docs/architecture.md.
  */
-const LONGEST_RUN = 500;
+const LONGEST_RUN = 800;
 
 /** What several steps take beyond one by one, in states: those between two of them, and their copies. */
 const FURTHER_STATES = 3;
