@@ -20,9 +20,9 @@ export async function firstBadValue(
   step: StepGraph,
   feeds: Tensors,
 ): Promise<BadValue | undefined> {
-  for (const { name, kind } of step.state) {
+  for (const { name, input, kind } of step.state) {
     // The step before has made it so, from values that were finite themselves.
-    const { data } = feeds[name] ?? {};
+    const { data } = feeds[input] ?? {};
     if (kind !== "slot" && !(data as Float32Array).every(Number.isFinite)) {
       return { kind: "update", name };
     }

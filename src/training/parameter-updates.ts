@@ -7,14 +7,17 @@ import { GradientAccumulation } from "./gradient-accumulation.ts";
 import { addClipping } from "./gradient-clipping.ts";
 import { addProjection, type NormLimit } from "./max-norm.ts";
 import { OPTIMIZERS } from "./optimizers/table.ts";
+import { addInParts, partsOf } from "./update-in-parts.ts";
 import { addConstraint } from "./weight-constraint.ts";
 
 /** A tensor that a step takes as input and gives back changed. */
 export interface StateTensor {
-  /** Input of the step graph. */
   readonly name: string;
+  /** Input of the step graph. */
+  readonly input: string;
   /** Output of the step graph. */
   readonly next: string;
+  /** Of input and output. Those of a parameter that is updated in parts are the parts'. */
   readonly dims: readonly number[];
   /** A parameter, a running statistic, or a tensor the optimizer keeps. */
   readonly kind: "parameter" | "state" | "slot";
@@ -84,32 +87,69 @@ export function addUpdates(
         .slots(config.optimizer)
         .map((slot) => [slot, builder.freshName(`${parameter}.${slot}`)]),
     );
-    const updated = optimizer.addUpdate({
-      builder,
-      config: config.optimizer,
-      parameter,
-      rank: dims.length,
-      gradient: clipped.get(parameter) as string,
-      decayed: decayed?.has(parameter) ?? true,
-      slot: (name) => slots.get(name) as string,
-      scalar: (name) => scalars.get(name) as string,
-    });
     const limit = config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
     const constraint = options.constraints?.get(parameter);
-    const held =
-      constraint === undefined
-        ? updated.parameter
-        : addConstraint(builder, constraint, updated.parameter, dims);
-    const next =
-      limit === undefined ? held : addProjection(builder, limit, config.maxNorm.limit, held, dims);
-    return [
-      { name: parameter, next: atUpdate(next, parameter), dims, kind: "parameter" },
-      ...[...slots].map(([slot, name]): StateTensor => {
-        return { name, next: atUpdate(updated.slots[slot] as string, name), dims, kind: "slot" };
-      }),
-    ];
+    /** @param values names by PARAMETER, GRADIENT and slot. */
+    const addUpdate = (values: ReadonlyMap<string, string>) => {
+      const value = (key: string) => values.get(key) as string;
+      const updated = optimizer.addUpdate({
+        builder,
+        config: config.optimizer,
+        parameter: value(PARAMETER),
+        rank: dims.length,
+        gradient: value(GRADIENT),
+        decayed: decayed?.has(parameter) ?? true,
+        slot: value,
+        scalar: (name) => scalars.get(name) as string,
+      });
+      const held =
+        constraint === undefined
+          ? updated.parameter
+          : addConstraint(builder, constraint, updated.parameter, dims);
+      const next =
+        limit === undefined
+          ? held
+          : addProjection(builder, limit, config.maxNorm.limit, held, dims);
+      const kept = [...slots.keys()].map(
+        (slot) => [slot, atUpdate(updated.slots[slot] as string, value(slot))] as const,
+      );
+      return new Map([[PARAMETER, atUpdate(next, value(PARAMETER))], ...kept]);
+    };
+    const gradient = clipped.get(parameter) as string;
+    const elementwise = optimizer.elementwise && limit === undefined && constraint === undefined;
+    const parts = elementwise && slots.size > 0 ? partsOf(dims) : undefined;
+    if (parts === undefined) {
+      const next = addUpdate(new Map([[PARAMETER, parameter], [GRADIENT, gradient], ...slots]));
+      return stateTensors(parameter, parameter, slots, next, dims);
+    }
+    const input = builder.freshName(`${parameter}_in_parts`);
+    const gradientInParts = builder.add("Reshape", [gradient, builder.ints(parts)]);
+    const values = new Map([[PARAMETER, input], [GRADIENT, gradientInParts], ...slots]);
+    const next = addInParts(builder, parts, values, addUpdate);
+    return stateTensors(parameter, input, slots, next, parts);
   });
   return { state: [...updates, ...sums.state], gradients: sums.gradients };
+}
+
+/** Keys that no slot has. */
+const PARAMETER = "the parameter";
+const GRADIENT = "its gradient";
+
+/** @param next the values after the step, by PARAMETER and slot. */
+function stateTensors(
+  parameter: string,
+  input: string,
+  slots: ReadonlyMap<string, string>,
+  next: ReadonlyMap<string, string>,
+  dims: readonly number[],
+): StateTensor[] {
+  const after = (key: string) => next.get(key) as string;
+  return [
+    { name: parameter, input, next: after(PARAMETER), dims, kind: "parameter" },
+    ...[...slots].map(([slot, name]): StateTensor => {
+      return { name, input: name, next: after(slot), dims, kind: "slot" };
+    }),
+  ];
 }
 
 /** The gradients to update by, and the sums that are kept from batch to batch. */
@@ -126,7 +166,7 @@ function accumulatedGradients(
     const name = builder.freshName(`${parameter}.accumulated`);
     const { sum, next } = accumulation.add(name, gradient);
     sums.set(parameter, sum);
-    return { name, next, dims, kind: "slot" };
+    return { name, input: name, next, dims, kind: "slot" };
   });
   return { gradients: sums, state };
 }

@@ -39,7 +39,8 @@ export function buildSeveralSteps(step: StepGraph): SeveralSteps {
   const fresh = (names: readonly string[], end: string) =>
     new Map(names.map((name) => [name, builder.freshName(`${name}_${end}`)] as const));
   const stateNames = step.state.map(({ name }) => name);
-  const each = part.inputs.filter(({ name }) => !stateNames.includes(name));
+  const stateInputs = new Set(step.state.map(({ input }) => input));
+  const each = part.inputs.filter(({ name }) => !stateInputs.has(name));
   const stacked = fresh(
     each.map(({ name }) => name),
     "of_steps",
@@ -106,7 +107,7 @@ function bodyOf(
     input: [
       makeValueInfo(iteration, DataType.INT64, []),
       makeValueInfo(going, DataType.BOOL, []),
-      ...step.state.map(({ name, dims }) => floats(name, dims)),
+      ...step.state.map(({ input, dims }) => floats(input, dims)),
     ] as ValueInfoProto[],
     output: [
       makeValueInfo(stillGoing, DataType.BOOL, []),

@@ -1,7 +1,7 @@
-import { GraphBuilder, makeValueInfo } from "../graph/builder.ts";
+import { GraphBuilder, makeNode, makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { takenNames } from "../graph/edit.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { STEP_OPSET } from "../operators/operator.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
@@ -123,6 +123,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     landmarks,
   };
   const inputs = [...forward.inputs, ...furtherInputs(parts)];
+  builder.nodes.unshift(...wholeParameters(builder, state, graph));
   return { graph: builder.build("training step", inputs, outputsOf(parts), STEP_OPSET), ...parts };
 }
 
@@ -134,6 +135,20 @@ function usualSettings(config: StepOptions["config"]): LossSettings {
   return unweightedSettings(config, LOSSES[config.loss].targetKind ?? "numbers");
 }
 
+/** The parameters that are fed in parts, as their layers read them; no copies. */
+function wholeParameters(
+  builder: GraphBuilder,
+  state: readonly StateTensor[],
+  graph: Graph,
+): readonly Node[] {
+  return state
+    .filter(({ name, input }) => name !== input)
+    .map(({ name, input }) => {
+      const { dims } = graph.initializers.get(name) as Tensor;
+      return makeNode("Reshape", [input, builder.ints(dims)], [name], { name: `whole ${name}` });
+    });
+}
+
 /** All but the batch. */
 function furtherInputs(parts: StepParts): readonly ValueInfo[] {
   const { scalars, divergence, updateDue, stepNumber, details, state } = parts;
@@ -143,7 +158,7 @@ function furtherInputs(parts: StepParts): readonly ValueInfo[] {
     ...(updateDue === undefined ? [] : [makeValueInfo(updateDue, DataType.FLOAT, [])]),
     ...(stepNumber === undefined ? [] : [makeValueInfo(stepNumber, DataType.UINT32, [])]),
     ...(details === undefined ? [] : [makeValueInfo(details.due, DataType.BOOL, [])]),
-    ...state.map(({ name, dims }) => makeValueInfo(name, DataType.FLOAT, dims)),
+    ...state.map(({ input, dims }) => makeValueInfo(input, DataType.FLOAT, dims)),
   ];
 }
 
@@ -227,6 +242,7 @@ function addStates(
 ): readonly StateTensor[] {
   return trace.stateUpdates.map(({ parameter, next }) => ({
     name: parameter,
+    input: parameter,
     // A graph output must come from a node, also where nothing changes.
     next: next === parameter ? builder.add("Identity", [next]) : next,
     dims: (graph.initializers.get(parameter) as Tensor).dims,

@@ -245,8 +245,8 @@ function stateSetOf(
 ): StateSet {
   const feeds: Record<string, RuntimeTensor> = {};
   const fetches: Record<string, RuntimeTensor> = {};
-  for (const { name, next, dims } of state) {
-    feeds[name] = fetches[next] = floatTensor(arrays.get(name) as Float32Array, dims);
+  for (const { name, input, next, dims } of state) {
+    feeds[input] = fetches[next] = floatTensor(arrays.get(name) as Float32Array, dims);
   }
   return { arrays, feeds, fetches };
 }

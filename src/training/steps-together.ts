@@ -22,6 +22,9 @@ const LEAST_STATE = 4e6;
  */
 const LONGEST_RUN = 800;
 
+/** Slower steps gain little by it: of two or three in one run, the memory of a second session is the price. */
+const LEAST_STEPS = 4;
+
 /** What several steps take beyond one by one, in states: those between two of them, and their copies. */
 const FURTHER_STATES = 3;
 
@@ -60,7 +63,7 @@ export class StepsTogether implements StepsOfOneRun {
   get count(): number {
     const each = Math.min(this.#milliseconds, this.#single.milliseconds);
     const count = Math.min(MOST_STEPS_OF_RUN, Math.floor(LONGEST_RUN / each));
-    if (count <= 1) return 1;
+    if (count < LEAST_STEPS) return 1;
     this.#possible ??= worthwhile(this.#step);
     return this.#possible ? count : 1;
   }

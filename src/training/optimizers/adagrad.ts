@@ -9,6 +9,7 @@ import type { Optimizer } from "./optimizer.ts";
  * The sum starts at initialAccumulator: the kept tensor starts at 0 and that number is added to it.
  */
 export const adagrad: Optimizer = {
+  elementwise: true,
   slots: () => ["sum"],
   scalars: (_config, learningRate) => ({ learning_rate: learningRate }),
   addUpdate: ({ builder, config, parameter, gradient, slot, scalar }) => {

@@ -16,6 +16,7 @@ import type { Optimizer, ParameterUpdate, UpdatedParameter } from "./optimizer.t
  * The same steps with 10 passes over memory in place of 14.
  */
 export const adam: Optimizer = {
+  elementwise: true,
   slots: () => ["first", "second"],
   scalars: adamScalars,
   addUpdate: addAdamUpdate,

@@ -8,6 +8,7 @@ import type { Optimizer } from "./optimizer.ts";
  * PyTorch decays every parameter it is given; here config.decayedParameters says which.
  */
 export const adamw: Optimizer = {
+  elementwise: true,
   slots: adam.slots,
   scalars: (config, learningRate, step) => ({
     ...adamScalars(config, learningRate, step),

@@ -12,6 +12,7 @@ import type { Optimizer, ParameterUpdate } from "./optimizer.ts";
  * takes Adam's step: a bias that starts near 0 would hardly move.
  */
 export const lamb: Optimizer = {
+  elementwise: false,
   slots: adam.slots,
   scalars: (config, learningRate, step) => {
     const { step_size, step_epsilon } = adamScalars(config, 1, step);

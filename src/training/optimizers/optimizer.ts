@@ -1,11 +1,10 @@
 import type { GraphBuilder } from "../../graph/builder.ts";
 import type { OptimizerConfig } from "../../protocol/training.ts";
 
-/**
- * One way to turn a gradient into a step. It adds the update of one parameter to the step graph as
- * elementwise nodes.
- */
+/** One way to turn a gradient into a step. It adds the update of one parameter to the step graph. */
 export interface Optimizer {
+  /** Whether each number's update depends on no other number of the parameter. */
+  readonly elementwise: boolean;
   /** Tensors it keeps for each parameter, of the parameter's shape; they start at zero. */
   slots(config: OptimizerConfig): readonly string[];
   /**

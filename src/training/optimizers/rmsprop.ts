@@ -9,6 +9,7 @@ import type { Optimizer } from "./optimizer.ts";
  * with momentum μ > 0 the step is lr·b, b ← μ·b + d.
  */
 export const rmsprop: Optimizer = {
+  elementwise: true,
   slots: ({ centered, rmspropMomentum }) => [
     "square",
     ...(centered ? ["mean"] : []),

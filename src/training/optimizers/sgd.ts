@@ -9,6 +9,7 @@ import type { Optimizer } from "./optimizer.ts";
  * learning rate changes between steps.)
  */
 export const sgd: Optimizer = {
+  elementwise: true,
   slots: (config) => (config.momentum > 0 ? ["momentum"] : []),
   scalars: (_config, learningRate) => ({ learning_rate: learningRate }),
   addUpdate: ({ builder, config, parameter, gradient, slot, scalar }) => {
