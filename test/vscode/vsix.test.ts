@@ -25,7 +25,7 @@ const allowed = [
   /^docs\/techniques\/images\/[\w-]+\.(png|svg)$/,
   /^dist\/(extension\.cjs|cli\.js|engine\.js|tensorflow\.js|decode\.js)$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
-  /^dist\/webview\/(codicon|model|report|train)\.(js|css|ttf)$/,
+  /^dist\/webview\/(codicon|data|model|report|train)\.(js|css|ttf)$/,
   /^media\//,
   /^node_modules\/onnxruntime-(common|node|web)\//,
 ];
@@ -54,7 +54,8 @@ describe.each(installable)("the package for %s", (target, runtime) => {
       "dist/cli.js",
       "dist/decode.js",
     ];
-    const built = [...entries, "dist/webview/model.js"];
+    const pages = ["model", "train", "data"].map((page) => `dist/webview/${page}.js`);
+    const built = [...entries, ...pages];
     const report = ["dist/webview/report.js", "media/report/template.html"];
     const help = ["docs/techniques/findings.md"];
     expect([...sizes.keys()]).toEqual(
