@@ -64,6 +64,8 @@ export class StepSession implements TrainingStep, SingleSteps {
   /** Made when it is needed: where several steps are one run, it seldom is. */
   #other: StateSet | undefined;
   #stepsDone: number;
+  /** Whether steps have been taken together. */
+  #advanced = false;
   #milliseconds = Number.POSITIVE_INFINITY;
 
   private constructor(
@@ -131,14 +133,15 @@ export class StepSession implements TrainingStep, SingleSteps {
       feeds[step.details.due] = { type: "bool", dims: [], data: due };
     }
     this.#lastFeeds = feeds;
-    const next = this.#other ?? stateSet(step.state, new Map());
-    const start = performance.now();
-    await this.#session.run(feeds, {
-      ...next.fetches,
+    const numbers = {
       ...this.#results,
       ...(wishes.samples || wishes.details ? this.#samples : {}),
       ...(wishes.details ? this.#details : {}),
-    });
+    };
+    const start = performance.now();
+    const next = await (this.#advanced
+      ? this.#runIntoFresh(feeds, numbers)
+      : this.#runIntoOther(feeds, numbers));
     this.#milliseconds = performance.now() - start;
     [this.#current, this.#other] = [next, this.#current];
     const details = wishes.details ? this.#detailNumbers() : undefined;
@@ -150,6 +153,26 @@ export class StepSession implements TrainingStep, SingleSteps {
       samples: wishes.samples ? this.#sampled() : new Map(),
       ...(details === undefined ? {} : { details }),
     };
+  }
+
+  async #runIntoOther(feeds: Tensors, numbers: Tensors): Promise<StateSet> {
+    const next = this.#other ?? stateSet(this.#step.state, new Map());
+    await this.#session.run(feeds, { ...next.fetches, ...numbers });
+    return next;
+  }
+
+  /** Where several steps are one run a second set of buffers would be made for this step alone. */
+  async #runIntoFresh(feeds: Tensors, numbers: Tensors): Promise<StateSet> {
+    const { state } = this.#step;
+    const names = [...state.map(({ next }) => next), ...Object.keys(numbers)];
+    const given = await this.#session.run(feeds, names);
+    for (const [name, { data }] of Object.entries(numbers)) {
+      (data as Float32Array).set(given[name]?.data as Float32Array);
+    }
+    const arrays = state.map(
+      ({ name, next }) => [name, given[next]?.data as Float32Array] as const,
+    );
+    return stateSetOf(state, new Map(arrays));
   }
 
   get several(): StepsOfOneRun {
@@ -167,6 +190,7 @@ export class StepSession implements TrainingStep, SingleSteps {
   advance(state: ReadonlyMap<string, Float32Array>, steps: number): void {
     this.#current = stateSetOf(this.#step.state, state);
     this.#stepsDone += steps;
+    this.#advanced = true;
     // They would keep further sets alive.
     this.#other = undefined;
     this.#lastFeeds = {};
