@@ -55,6 +55,7 @@ export class ClassChart extends ChartElement<"bar", number> {
   protected configuration(palette: Palette): ChartConfiguration<"bar", number[]> {
     const { classes, parts } = this.model;
     const x = axisLook(palette, "");
+    const y = axisLook(palette, "");
     return {
       type: "bar",
       data: {
@@ -87,7 +88,13 @@ export class ClassChart extends ChartElement<"bar", number> {
               callback: (index: string | number) => shortened(classes[Number(index)] ?? ""),
             },
           },
-          y: { beginAtZero: true, stacked: true, ...axisLook(palette, "") },
+          y: {
+            ...y,
+            beginAtZero: true,
+            stacked: true,
+            // Samples are counted in whole numbers.
+            ticks: { ...y.ticks, precision: 0, callback: (value) => count(Number(value)) },
+          },
         },
         plugins: {
           tooltip: {
