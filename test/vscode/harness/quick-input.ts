@@ -32,24 +32,6 @@ export class QuickInput {
     });
   }
 
-  /**
-   * Opens the box with a text and clicks the entry that contains a label.
-   *
-   * @param prepare is done before each attempt: a page may take the focus from an editor that the
-   *   entries are about.
-   */
-  async chooseRow(text: string, label: string, prepare: () => Promise<void>): Promise<void> {
-    await until(`"${label}" to choose`, undefined, async () => {
-      await prepare();
-      await this.open(text);
-      if (await succeeds(this.rows.filter({ hasText: label }).click({ timeout: 1000 }))) {
-        return true;
-      }
-      await this.page.keyboard.press("Escape");
-      return undefined;
-    });
-  }
-
   /** A key is lost while the focus moves into a webview that still loads, so it is pressed again. */
   async open(text: string): Promise<void> {
     await until("quick input", undefined, async () => {
