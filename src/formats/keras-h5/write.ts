@@ -1,12 +1,12 @@
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { writeHdf5 } from "../hdf5/write.ts";
-import { changedJsonText } from "../layers/json-text.ts";
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
 import { graphDifference } from "../layers/same-graph.ts";
 import { saveBytes } from "../layers/save-bytes.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
+import { changedText } from "../layers/text-edits.ts";
 import type { SaveOptions } from "../onnx/write.ts";
 import { readKerasH5 } from "./read.ts";
 import { rewrittenRoot, withConfig } from "./rewrite-weights.ts";
@@ -31,7 +31,7 @@ export async function encodeKerasH5(edited: Graph): Promise<Uint8Array> {
   let file = source.file;
   if (config !== source.model.raw || edits.weights.length > 0) {
     const root = rewrittenRoot(source, edits, config);
-    const text = changedJsonText(source.text, source.model.raw, config);
+    const text = changedText(source.text, source.model.raw, config);
     file = await writeHdf5(config === source.model.raw ? root : withConfig(root, text));
   }
   const again = file === source.file ? source.read : await readKerasH5(file);

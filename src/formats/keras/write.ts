@@ -2,12 +2,12 @@ import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { writeHdf5 } from "../hdf5/write.ts";
 import type { JsonObject } from "../layers/json.ts";
-import { changedJsonText } from "../layers/json-text.ts";
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
 import { graphDifference } from "../layers/same-graph.ts";
 import { saveBytes } from "../layers/save-bytes.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
+import { changedText } from "../layers/text-edits.ts";
 import type { SaveOptions } from "../onnx/write.ts";
 import { CONFIG, rewriteArchive, WEIGHTS } from "./archive.ts";
 import { readKeras } from "./read.ts";
@@ -46,7 +46,7 @@ async function rewritten(source: KerasSource, graph: Graph): Promise<Uint8Array>
   if (config === source.model.raw && weights === source.weights) return source.archive;
   const changed = new Map<string, Uint8Array>();
   if (config !== source.model.raw) {
-    const text = changedJsonText(source.text, source.model.raw, config);
+    const text = changedText(source.text, source.model.raw, config);
     changed.set(CONFIG, new TextEncoder().encode(text));
   }
   if (weights !== source.weights) changed.set(WEIGHTS, await writeHdf5(weights));

@@ -34,6 +34,11 @@ export function textEdits(text: string, before: Json, after: Json): TextEdit[] {
   return [everything];
 }
 
+/** The text of a document that has become another one, as textEdits has it. */
+export function changedText(text: string, before: Json, after: Json): string {
+  return withEdits(text, textEdits(text, before, after));
+}
+
 /** @param edits in ascending order, without overlaps. */
 export function withEdits(text: string, edits: readonly TextEdit[]): string {
   const parts: string[] = [];

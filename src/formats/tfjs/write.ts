@@ -7,7 +7,7 @@ import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
 import { graphDifference } from "../layers/same-graph.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
-import { textEdits, withEdits } from "../layers/text-edits.ts";
+import { changedText } from "../layers/text-edits.ts";
 import { type NewFile, newFile } from "../onnx/new-file.ts";
 import { asInputError, type SaveOptions } from "../onnx/write.ts";
 import { type TfjsContainer, tfjsGraph } from "./read.ts";
@@ -75,8 +75,7 @@ function rewrittenDocument(
 
 /** The text of a document that has become another one: what stays the same is written the same. */
 export function written(document: JsonObject, before: JsonObject, text: Uint8Array): Uint8Array {
-  const source = new TextDecoder().decode(text);
-  return new TextEncoder().encode(withEdits(source, textEdits(source, before, document)));
+  return new TextEncoder().encode(changedText(new TextDecoder().decode(text), before, document));
 }
 
 /**
