@@ -6,12 +6,21 @@ type Numbers = Float32Array | Float64Array;
  * packages" (1996), which is numpy's default. NaN for no values.
  */
 export function quantilesOfSorted(sorted: Numbers, probabilities: readonly number[]): number[] {
+  return interpolated(sorted.length, probabilities, (place) => sorted[place] as number);
+}
+
+/** @param at the value at a place of the ascending order, from 0. */
+function interpolated(
+  count: number,
+  probabilities: readonly number[],
+  at: (place: number) => number,
+): number[] {
   return probabilities.map((probability) => {
-    const position = probability * (sorted.length - 1);
+    if (count === 0) return Number.NaN;
+    const position = probability * (count - 1);
     const lower = Math.floor(position);
-    const low = sorted[lower] ?? Number.NaN;
-    const high = sorted[Math.min(lower + 1, sorted.length - 1)] ?? Number.NaN;
-    return low + (high - low) * (position - lower);
+    const low = at(lower);
+    return low + (at(Math.min(lower + 1, count - 1)) - low) * (position - lower);
   });
 }
 
@@ -31,7 +40,7 @@ const BUCKET_BITS = 11;
 
 /**
  * Quantiles of the finite values, as quantilesOfSorted gives them. Only the buckets that a quantile
- * falls into are sorted: counting the others takes a tenth of the time of sorting all.
+ * falls into are sorted, which takes about half the time of sorting all.
  */
 export function quantiles(values: Float32Array, probabilities: readonly number[]): number[] {
   const keys = ascendingKeys(values);
@@ -47,13 +56,7 @@ export function quantiles(values: Float32Array, probabilities: readonly number[]
     sortedBuckets.set(bucket, sorted);
     return numberOf(sorted[place - start] as number);
   };
-  return probabilities.map((probability) => {
-    if (keys.length === 0) return Number.NaN;
-    const position = probability * (keys.length - 1);
-    const lower = Math.floor(position);
-    const low = at(lower);
-    return low + (at(Math.min(lower + 1, keys.length - 1)) - low) * (position - lower);
-  });
+  return interpolated(keys.length, probabilities, at);
 }
 
 /**

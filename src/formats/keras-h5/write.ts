@@ -3,7 +3,7 @@ import { InputError } from "../../graph/input-error.ts";
 import { writeHdf5 } from "../hdf5/write.ts";
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
-import { graphDifference } from "../layers/same-graph.ts";
+import { requireSameGraph } from "../layers/same-graph.ts";
 import { saveBytes } from "../layers/save-bytes.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
 import { changedText } from "../layers/text-edits.ts";
@@ -35,12 +35,7 @@ export async function encodeKerasH5(edited: Graph): Promise<Uint8Array> {
     file = await writeHdf5(config === source.model.raw ? root : withConfig(root, text));
   }
   const again = file === source.file ? source.read : await readKerasH5(file);
-  const difference = graphDifference(graph, again);
-  if (difference !== undefined) {
-    throw new InputError(
-      `the changes cannot be written as a Keras model: ${difference}; write it as .onnx`,
-    );
-  }
+  requireSameGraph(graph, again, "a Keras model");
   return file;
 }
 

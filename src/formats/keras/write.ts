@@ -4,7 +4,7 @@ import { writeHdf5 } from "../hdf5/write.ts";
 import type { JsonObject } from "../layers/json.ts";
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
-import { graphDifference } from "../layers/same-graph.ts";
+import { requireSameGraph } from "../layers/same-graph.ts";
 import { saveBytes } from "../layers/save-bytes.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
 import { changedText } from "../layers/text-edits.ts";
@@ -30,12 +30,7 @@ export async function encodeKeras(edited: Graph): Promise<Uint8Array> {
   }
   const archive = await rewritten(source, graph);
   const again = archive === source.archive ? source.read : await readKeras(archive);
-  const difference = graphDifference(graph, again);
-  if (difference !== undefined) {
-    throw new InputError(
-      `the changes cannot be written as a Keras model: ${difference}; write it as .onnx`,
-    );
-  }
+  requireSameGraph(graph, again, "a Keras model");
   return archive;
 }
 

@@ -8,9 +8,24 @@ import { type Attribute, intsAttribute } from "../../graph/attributes.ts";
 import { constantValue } from "../../graph/constants.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
+import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { sameSizes } from "./weight-layout.ts";
+
+/**
+ * The proof before a file is written: what it would be read as is the graph that it is made of.
+ *
+ * @param kind of model, "a Keras model".
+ * @throws InputError saying where the two differ.
+ */
+export function requireSameGraph(expected: Graph, found: Graph, kind: string): void {
+  const difference = graphDifference(expected, found);
+  if (difference === undefined) return;
+  throw new InputError(
+    `the changes cannot be written as ${kind}: ${difference}; write it as .onnx`,
+  );
+}
 
 /**
  * Compares what two graphs compute, node for node from the outputs up: the same operators with the

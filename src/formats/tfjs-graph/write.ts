@@ -1,6 +1,6 @@
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
-import { graphDifference } from "../layers/same-graph.ts";
+import { requireSameGraph } from "../layers/same-graph.ts";
 import type { SaveOptions } from "../onnx/write.ts";
 import { type EncodedModel, saveEncoded, written } from "../tfjs/write.ts";
 import { readGraphModel } from "./read.ts";
@@ -24,12 +24,7 @@ export function encodeGraphModel(graph: Graph): EncodedModel {
   const text =
     document === source.document ? source.text : written(document, source.document, source.text);
   const again = readGraphModel({ text, document, groups });
-  const difference = graphDifference(graph, again);
-  if (difference !== undefined) {
-    throw new InputError(
-      `the changes cannot be written as a TensorFlow.js graph model: ${difference}; write it as .onnx`,
-    );
-  }
+  requireSameGraph(graph, again, "a TensorFlow.js graph model");
   return { document, text, groups };
 }
 

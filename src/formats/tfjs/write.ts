@@ -5,7 +5,7 @@ import { InputError } from "../../graph/input-error.ts";
 import { isList, isObject, type JsonObject } from "../layers/json.ts";
 import { findLayerEdits } from "../layers/layer-edits.ts";
 import { rewrittenConfig } from "../layers/rewrite-config.ts";
-import { graphDifference } from "../layers/same-graph.ts";
+import { requireSameGraph } from "../layers/same-graph.ts";
 import { withStoredWeights } from "../layers/stored-weights.ts";
 import { changedText } from "../layers/text-edits.ts";
 import { type NewFile, newFile } from "../onnx/new-file.ts";
@@ -44,12 +44,7 @@ export function encodeTfjs(edited: Graph): EncodedModel {
   const text =
     document === source.document ? source.text : written(document, source.document, source.text);
   const again = tfjsGraph(text, document, groups);
-  const difference = graphDifference(graph, again);
-  if (difference !== undefined) {
-    throw new InputError(
-      `the changes cannot be written as a TensorFlow.js layers model: ${difference}; write it as .onnx`,
-    );
-  }
+  requireSameGraph(graph, again, "a TensorFlow.js layers model");
   return { document, text, groups };
 }
 
