@@ -65,7 +65,7 @@ export function addUpdates(
   graph: Graph,
   due?: string,
 ): Updates {
-  const { config, limits, decayed } = options;
+  const { config } = options;
   const accumulation =
     due === undefined
       ? undefined
@@ -77,58 +77,104 @@ export function addUpdates(
     sums.gradients,
     (parameter) => (graph.initializers.get(parameter) as Tensor).dims.length,
   );
-  const atUpdate = (updated: string, old: string) =>
-    accumulation === undefined ? updated : accumulation.atUpdate(updated, old);
-  const optimizer = OPTIMIZERS[config.optimizer.kind];
-  const updates = options.parameters.flatMap((parameter): StateTensor[] => {
-    const { dims } = graph.initializers.get(parameter) as Tensor;
-    const slots = new Map(
-      optimizer
-        .slots(config.optimizer)
-        .map((slot) => [slot, builder.freshName(`${parameter}.${slot}`)]),
-    );
-    const limit = config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
-    const constraint = options.constraints?.get(parameter);
-    /** @param values names by PARAMETER, GRADIENT and slot. */
-    const addUpdate = (values: ReadonlyMap<string, string>) => {
-      const value = (key: string) => values.get(key) as string;
-      const updated = optimizer.addUpdate({
-        builder,
-        config: config.optimizer,
-        parameter: value(PARAMETER),
-        rank: dims.length,
-        gradient: value(GRADIENT),
-        decayed: decayed?.has(parameter) ?? true,
-        slot: value,
-        scalar: (name) => scalars.get(name) as string,
-      });
-      const held =
-        constraint === undefined
-          ? updated.parameter
-          : addConstraint(builder, constraint, updated.parameter, dims);
-      const next =
-        limit === undefined
-          ? held
-          : addProjection(builder, limit, config.maxNorm.limit, held, dims);
-      const kept = [...slots.keys()].map(
-        (slot) => [slot, atUpdate(updated.slots[slot] as string, value(slot))] as const,
-      );
-      return new Map([[PARAMETER, atUpdate(next, value(PARAMETER))], ...kept]);
-    };
-    const gradient = clipped.get(parameter) as string;
-    const elementwise = optimizer.elementwise && limit === undefined && constraint === undefined;
-    const parts = elementwise && slots.size > 0 ? partsOf(dims) : undefined;
-    if (parts === undefined) {
-      const next = addUpdate(new Map([[PARAMETER, parameter], [GRADIENT, gradient], ...slots]));
-      return stateTensors(parameter, parameter, slots, next, dims);
-    }
-    const input = builder.freshName(`${parameter}_in_parts`);
-    const gradientInParts = builder.add("Reshape", [gradient, builder.ints(parts)]);
-    const values = new Map([[PARAMETER, input], [GRADIENT, gradientInParts], ...slots]);
-    const next = addInParts(builder, parts, values, addUpdate);
-    return stateTensors(parameter, input, slots, next, parts);
-  });
+  const updates = options.parameters.flatMap((parameter) =>
+    addUpdate(builder, options, scalars, {
+      parameter,
+      dims: (graph.initializers.get(parameter) as Tensor).dims,
+      gradient: clipped.get(parameter) as string,
+      accumulation,
+    }),
+  );
   return { state: [...updates, ...sums.state], gradients: sums.gradients };
+}
+
+/** A parameter and what its update goes by. */
+interface UpdatedBy {
+  readonly parameter: string;
+  readonly dims: readonly number[];
+  /** Clipped. */
+  readonly gradient: string;
+  readonly accumulation: GradientAccumulation | undefined;
+}
+
+/** The step of one parameter, in parts where it is large and no number's step depends on others. */
+function addUpdate(
+  builder: GraphBuilder,
+  options: UpdateOptions,
+  scalars: ReadonlyMap<string, string>,
+  by: UpdatedBy,
+): StateTensor[] {
+  const { config } = options;
+  const { parameter, dims, gradient } = by;
+  const optimizer = OPTIMIZERS[config.optimizer.kind];
+  const slots = new Map(
+    optimizer
+      .slots(config.optimizer)
+      .map((slot) => [slot, builder.freshName(`${parameter}.${slot}`)]),
+  );
+  const compute = (values: ReadonlyMap<string, string>) =>
+    addStep(builder, options, scalars, by, values);
+  const alone = optimizer.elementwise && !isHeld(options, parameter);
+  const parts = alone && slots.size > 0 ? partsOf(dims) : undefined;
+  if (parts === undefined) {
+    const next = compute(new Map([[PARAMETER, parameter], [GRADIENT, gradient], ...slots]));
+    return stateTensors(parameter, parameter, slots, next, dims);
+  }
+  const input = builder.freshName(`${parameter}_in_parts`);
+  const gradientInParts = builder.add("Reshape", [gradient, builder.ints(parts)]);
+  const values = new Map([[PARAMETER, input], [GRADIENT, gradientInParts], ...slots]);
+  const next = addInParts(builder, parts, values, compute);
+  return stateTensors(parameter, input, slots, next, parts);
+}
+
+/**
+ * The optimizer's step, and what holds the parameter after it.
+ *
+ * @param values names by PARAMETER, GRADIENT and slot, of the whole tensors or of a part.
+ * @returns the values after the step by PARAMETER and slot.
+ */
+function addStep(
+  builder: GraphBuilder,
+  options: UpdateOptions,
+  scalars: ReadonlyMap<string, string>,
+  { parameter, dims, accumulation }: UpdatedBy,
+  values: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const { config, decayed } = options;
+  const value = (key: string) => values.get(key) as string;
+  const { parameter: updated, slots } = OPTIMIZERS[config.optimizer.kind].addUpdate({
+    builder,
+    config: config.optimizer,
+    parameter: value(PARAMETER),
+    rank: dims.length,
+    gradient: value(GRADIENT),
+    decayed: decayed?.has(parameter) ?? true,
+    slot: value,
+    scalar: (name) => scalars.get(name) as string,
+  });
+  const constraint = options.constraints?.get(parameter);
+  const held =
+    constraint === undefined ? updated : addConstraint(builder, constraint, updated, dims);
+  const limit = limitOf(options, parameter);
+  const next =
+    limit === undefined ? held : addProjection(builder, limit, config.maxNorm.limit, held, dims);
+  return new Map(
+    [[PARAMETER, next] as const, ...Object.entries(slots)].map(([key, result]) => [
+      key,
+      accumulation?.atUpdate(result, value(key)) ?? result,
+    ]),
+  );
+}
+
+function limitOf({ config, limits }: UpdateOptions, parameter: string): NormLimit | undefined {
+  return config.maxNorm.limit === 0 ? undefined : limits.get(parameter);
+}
+
+/** Whether the parameter is held after each step by a rule for several of its numbers. */
+function isHeld(options: UpdateOptions, parameter: string): boolean {
+  return (
+    limitOf(options, parameter) !== undefined || options.constraints?.get(parameter) !== undefined
+  );
 }
 
 /** Keys that no slot has. */
