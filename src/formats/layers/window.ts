@@ -95,8 +95,8 @@ export function windowPositions(positions: readonly Size[], window: Window): Siz
 }
 
 /**
- * Attributes of ONNX for a window. "same" pads max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0) in all, the
- * odd one behind; it is written out where the sizes are known, for rules that need numbers.
+ * Attributes of ONNX for a window. "same" pads the odd one of its places behind; it is written out
+ * where the sizes are known, for rules that need numbers.
  */
 export function windowAttributes(
   positions: readonly Size[],
@@ -115,8 +115,7 @@ export function windowAttributes(
   }
   const totals = kernel.map((_, axis) => {
     const stride = strides[axis] ?? 1;
-    const size = positions[axis] ?? stride;
-    return Math.max((Math.ceil(size / stride) - 1) * stride + reach(window, axis) - size, 0);
+    return samePadding(positions[axis] ?? stride, stride, reach(window, axis));
   });
   const before = totals.map((total) => Math.floor(total / 2));
   const after = totals.map((total, axis) => total - (before[axis] ?? 0));
@@ -125,6 +124,15 @@ export function windowAttributes(
     : { ...common, pads: { ints: [...before, ...after] } };
 }
 
-function reach({ kernel, dilations }: Window, axis: number): number {
+/** The places from the first to the last that a window sees: (k − 1)·d + 1. */
+export function reach(
+  { kernel, dilations }: Pick<Window, "kernel" | "dilations">,
+  axis: number,
+): number {
   return ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
+}
+
+/** max((⌈n/s⌉ − 1)·s + reach − n, 0): what TensorFlow's "same" pads in all. */
+export function samePadding(size: number, stride: number, windowReach: number): number {
+  return Math.max((Math.ceil(size / stride) - 1) * stride + windowReach - size, 0);
 }

@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute, stringAttribute } from "../../../graph/attributes.ts";
 import type { Dimension } from "../../../graph/builder.ts";
+import { reach, samePadding } from "../window.ts";
 import type { NodeCall } from "./node-call.ts";
 import { unwritable } from "./unwritable.ts";
 import { layerSizes, type WrittenValue } from "./written-value.ts";
@@ -40,16 +41,12 @@ export function nodeWindow(
     : { ...plain, begin: more, end: less };
 }
 
-export function reach({ kernel, dilations }: NodeWindow, axis: number): number {
-  return ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
-}
-
-/** max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0), which TensorFlow's "same" pads in all. */
+/** What TensorFlow's "same" pads in all. */
 function sameTotal(window: NodeWindow, sizes: readonly Dimension[], axis: number): number {
   const stride = window.strides[axis] ?? 1;
   const size = stride === 1 ? 1 : sizes[axis];
   if (typeof size !== "number") unwritable("it pads by a size that is open");
-  return Math.max((Math.ceil(size / stride) - 1) * stride + reach(window, axis) - size, 0);
+  return samePadding(size, stride, reach(window, axis));
 }
 
 /** What Keras calls this padding; undefined where it has no word for it. */
