@@ -1,3 +1,4 @@
+import { callKey } from "./call-order.ts";
 import type { LayerConfig, ModelConfig } from "./model-config.ts";
 
 /**
@@ -70,10 +71,6 @@ function finishedCalls(
     }
   }
   return finished;
-}
-
-function callKey(layer: string, call: number): string {
-  return `${call}:${layer}`;
 }
 
 /**

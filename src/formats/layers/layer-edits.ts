@@ -55,6 +55,7 @@ export function findLayerEdits(
 ): LayerEdits {
   const before = nodesByOrigin(read);
   const after = nodesByOrigin(edited);
+  const ownKeys = byLayer(before.keys());
   adoptBiases(edited, records, after);
   const removed = new Set<string>();
   const { layers: inserted, withoutActivation } = findInsertions(edited, records);
@@ -62,7 +63,7 @@ export function findLayerEdits(
   const weights: WeightEdit[] = inserted.flatMap((layer) => newWeights(layer, records));
   for (const path of withoutActivation) fields.set(path, { activation: "linear" });
   for (const [path, record] of records) {
-    const own = [...before.keys()].filter((key) => originOf(key).layer === path);
+    const own = ownKeys.get(path) ?? [];
     const missing = own.filter((key) => !after.has(key));
     const gone = missing.filter((key) => !isOptionalPart(record, originOf(key).part));
     if (own.length > 0 && missing.length === own.length) {
@@ -139,6 +140,18 @@ function nodesByOrigin(graph: Graph): NodesByOrigin {
     nodes.set(key, node);
   }
   return nodes;
+}
+
+/** Keys of the nodes that each layer made. */
+function byLayer(keys: Iterable<string>): ReadonlyMap<string, readonly string[]> {
+  const layers = new Map<string, string[]>();
+  for (const key of keys) {
+    const { layer } = originOf(key);
+    const known = layers.get(layer);
+    if (known === undefined) layers.set(layer, [key]);
+    else known.push(key);
+  }
+  return layers;
 }
 
 /** An Add that an edit put behind a product is the bias that the layer went without. */

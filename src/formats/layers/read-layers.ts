@@ -2,6 +2,7 @@ import { GraphBuilder, makeValueInfo } from "../../graph/builder.ts";
 import type { Graph, ValueInfo } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
+import { callKey, callsInOrder, type ModelCall } from "./call-order.ts";
 import type { TensorReference } from "./inbound.ts";
 import { modelInput } from "./input-layer.ts";
 import {
@@ -58,7 +59,7 @@ export interface ReadLayers {
 export function readLayers(model: ModelConfig, store: WeightStore, dialect: Dialect): ReadLayers {
   const reader = new LayersReader(store, dialect);
   const inputs = model.inputs.map(({ layer }) => {
-    const config = model.layers.find(({ name }) => name === layer);
+    const config = reader.plan(model).layers.get(layer);
     if (config === undefined) throw new InputError(`the input layer ${layer} is not in the model`);
     return modelInput(config, reader.builder.freshName(layer));
   });
@@ -87,19 +88,41 @@ function withoutLeftovers(graph: Graph): Graph {
   return { ...graph, nodes: nodes.toReversed(), initializers };
 }
 
+/** What a model's config alone tells of its calls. */
+interface ModelPlan {
+  readonly layers: ReadonlyMap<string, LayerConfig>;
+  readonly order: readonly ModelCall[];
+  /** By the call that makes the results. */
+  readonly uses: ReadonlyMap<string, ResultUses>;
+}
+
+function planOf(model: ModelConfig): ModelPlan {
+  const layers = new Map(model.layers.map((layer) => [layer.name, layer] as const));
+  return { layers, order: callsInOrder(model), uses: usesIn(model) };
+}
+
 class LayersReader {
   readonly builder = new GraphBuilder();
   readonly records = new Map<string, LayerRecord>();
   readonly #context: CallContext;
+  /** A model that is called again and again is looked at once. */
+  readonly #plans = new Map<ModelConfig, ModelPlan>();
   #calls = 0;
 
   constructor(store: WeightStore, dialect: Dialect) {
     this.#context = { store, dialect, rule: layerRule, made: new Map(), turned: new Map() };
   }
 
+  plan(model: ModelConfig): ModelPlan {
+    const known = this.#plans.get(model) ?? planOf(model);
+    this.#plans.set(model, known);
+    return known;
+  }
+
   /** The values of the model's outputs. Layers may stand in any order, as long as there is no cycle. */
   model(model: ModelConfig, path: readonly string[], inputs: readonly LayerValue[]): LayerValue[] {
     const values = new Map<string, readonly LayerValue[]>();
+    const { layers, order, uses } = this.plan(model);
     for (const [index, { layer }] of model.inputs.entries()) {
       const input = inputs[index];
       if (input === undefined || inputs.length !== model.inputs.length) {
@@ -107,20 +130,12 @@ class LayersReader {
           `layer ${path.join("/")}: it is called with ${inputs.length} inputs and has ${model.inputs.length}`,
         );
       }
-      const own = model.layers.find(({ name }) => name === layer);
+      const own = layers.get(layer);
       values.set(callKey(layer, 0), [own === undefined ? input : withStatedShape(input, own)]);
     }
-    const uses = usesIn(model);
-    let waiting = model.layers.flatMap((layer) => layer.calls.map((_, call) => ({ layer, call })));
-    while (waiting.length > 0) {
-      const left = waiting.filter(
-        ({ layer, call }) => !this.#callLayer(layer, call, path, values, uses),
-      );
-      if (left.length === waiting.length) {
-        const names = left.slice(0, 3).map(({ layer }) => layer.name);
-        throw new InputError(`layers ${names.join(", ")} read what no layer makes, or each other`);
-      }
-      waiting = left;
+    for (const each of order) {
+      const key = callKey(each.layer.name, each.call);
+      values.set(key, this.#callLayer(each, path, values, uses.get(key)));
     }
     return model.outputs.map(({ layer, call, output }) => {
       const value = values.get(callKey(layer, call))?.[output];
@@ -133,35 +148,23 @@ class LayersReader {
     });
   }
 
-  /** @returns false where an input is not known yet. */
   #callLayer(
-    layer: LayerConfig,
-    call: number,
+    { layer, call, references }: ModelCall,
     path: readonly string[],
-    values: Map<string, readonly LayerValue[]>,
-    uses: ReadonlyMap<string, ResultUses>,
-  ): boolean {
-    const key = callKey(layer.name, call);
-    if (values.has(key)) return true;
-    const inputs: LayerValue[] = [];
-    const references = layer.calls[call] ?? [];
-    for (const reference of references) {
-      const results = values.get(callKey(reference.layer, reference.call));
-      if (results === undefined) return false;
+    values: ReadonlyMap<string, readonly LayerValue[]>,
+    uses: ResultUses = { count: 1, shapes: new Map() },
+  ): readonly LayerValue[] {
+    const inputs = references.map((reference) => {
+      const results = values.get(callKey(reference.layer, reference.call)) ?? [];
       const value = results[reference.output];
       if (value === undefined) {
         throw new InputError(
           `layer ${layer.name}: it reads output ${reference.output} of ${reference.layer}, which has ${results.length}`,
         );
       }
-      inputs.push(value);
-    }
-    // An input that the model does not list feeds nothing that it computes.
-    if (inputs.length === 0) return true;
-    const used = uses.get(key) ?? { count: 1, shapes: new Map() };
-    const within = [...path, layer.name];
-    values.set(key, this.#results(layer, call, within, references, inputs, used));
-    return true;
+      return value;
+    });
+    return this.#results(layer, call, [...path, layer.name], references, inputs, uses);
   }
 
   #results(
@@ -216,11 +219,12 @@ class LayersReader {
   /** Outputs in the file's order, each under a name of its own. */
   outputs(results: readonly LayerValue[]): ValueInfo[] {
     const seen = new Set<string>();
-    return results.map((result) => {
+    const ordered = results.map((result) => this.#inFileOrder(result));
+    const made = new Set(this.builder.nodes.flatMap(({ output }) => output));
+    return results.map((result, index) => {
       const stem = result.value;
-      let { value } = this.#inFileOrder(result);
-      const source = this.builder.nodes.some(({ output }) => output.includes(value));
-      if (!source || seen.has(value))
+      let value = ordered[index]?.value ?? stem;
+      if (!made.has(value) || seen.has(value))
         value = this.builder.add("Identity", [value], { stem: `${stem}/output` });
       seen.add(value);
       if (result.unknownBehind !== undefined) return makeValueInfo(value, result.dataType);
@@ -265,10 +269,6 @@ function unknownClass(className: string): string {
   return className === "Lambda" || className === "TFOpLambda"
     ? `a ${className} holds program code, and code in a file is never run`
     : `NormLens does not know the class ${className}`;
-}
-
-function callKey(layer: string, call: number): string {
-  return `${call}:${layer}`;
 }
 
 /** The first input with the mask that the layer is called with, as Keras 3 states it. */

@@ -1,4 +1,5 @@
 import { InputError } from "../../graph/input-error.ts";
+import type { InsertedLayer } from "./find-insertions.ts";
 import { isList, isObject, type Json, type JsonObject } from "./json.ts";
 import type { LayerEdits } from "./layer-edits.ts";
 import { layerEntry } from "./layer-entry.ts";
@@ -17,13 +18,15 @@ export function rewrittenConfig(
 ): JsonObject {
   const { raw } = model;
   const layersBefore = isList(raw.config) ? raw.config : (raw.config as JsonObject).layers;
-  const gone = model.layers.filter(({ name }) => edits.removed.has([...path, name].join("/")));
-  const newAt = (layer: LayerConfig) =>
-    edits.inserted.filter(({ anchor }) => anchor === [...path, layer.name].join("/"));
+  const gone = new Set(
+    model.layers.filter(({ name }) => edits.removed.has([...path, name].join("/"))),
+  );
+  const inserted = byAnchor(edits.inserted);
+  const newAt = (layer: LayerConfig) => inserted.get([...path, layer.name].join("/")) ?? [];
   const redirect = redirection(gone, model.layers.flatMap(newAt), path);
   const layers: Json[] = [];
   for (const layer of model.layers) {
-    if (layer.raw === undefined || gone.includes(layer)) continue;
+    if (layer.raw === undefined || gone.has(layer)) continue;
     layers.push(rewrittenLayer(layer, edits, path, redirect));
     layers.push(...insertedEntries(model, layer, newAt(layer)));
   }
@@ -35,6 +38,16 @@ export function rewrittenConfig(
   const outputs = config.output_layers;
   const changed = outputs === undefined ? {} : { output_layers: redirect(outputs) };
   return { ...raw, config: { ...config, layers, ...changed } };
+}
+
+function byAnchor(inserted: ConfigEdits["inserted"]) {
+  const layers = new Map<string, InsertedLayer[]>();
+  for (const layer of inserted) {
+    const known = layers.get(layer.anchor);
+    if (known === undefined) layers.set(layer.anchor, [layer]);
+    else known.push(layer);
+  }
+  return layers;
 }
 
 function rewrittenLayer(
@@ -81,7 +94,7 @@ function insertedEntries(
  * new ones behind it references to the last of them.
  */
 function redirection(
-  gone: readonly LayerConfig[],
+  gone: ReadonlySet<LayerConfig>,
   inserted: ConfigEdits["inserted"],
   path: readonly string[],
 ): (json: Json) => Json {
@@ -145,10 +158,10 @@ function firstReference(json: Json | undefined): Json | undefined {
  * The first layer states the shape of the input and gives it its name. Where it goes, an InputLayer
  * says both.
  */
-function keepInput(model: ModelConfig, gone: readonly LayerConfig[], layers: Json[]): void {
+function keepInput(model: ModelConfig, gone: ReadonlySet<LayerConfig>, layers: Json[]): void {
   const [input, first] = model.layers;
   if (input === undefined || first === undefined || input.raw !== undefined) return;
-  if (!gone.includes(first)) return;
+  if (!gone.has(first)) return;
   const stated = INPUT_FIELDS.flatMap((name) => {
     const value = first.fields.value(name);
     return value === undefined ? [] : [[name, value] as const];
