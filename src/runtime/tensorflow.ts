@@ -7,7 +7,18 @@ import type * as layers from "@tensorflow/tfjs-layers";
 
 /** What @tensorflow/tfjs-node exports and NormLens uses: TensorFlow.js with TensorFlow beneath. */
 export type TensorFlowModule = typeof core &
-  Pick<typeof layers, "loadLayersModel" | "LayersModel" | "layers" | "models" | "sequential">;
+  Pick<
+    typeof layers,
+    | "loadLayersModel"
+    | "LayersModel"
+    | "layers"
+    | "models"
+    | "sequential"
+    | "input"
+    | "model"
+    | "regularizers"
+    | "constraints"
+  >;
 
 export interface TensorFlow {
   readonly tf: TensorFlowModule;

@@ -3,6 +3,7 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { InputError } from "../../graph/input-error.ts";
 import type { TrainingConfig } from "../../protocol/training.ts";
 import { nameMatcher } from "../frozen.ts";
+import type { WeightPenalty } from "../weight-penalty.ts";
 import type { Layer } from "./batch-norm.ts";
 
 /** A weight that training changes. */
@@ -16,6 +17,8 @@ export interface TrainedWeight {
   readonly unitAxes?: readonly number[];
   /** The layer's own constraint, which TensorFlow.js' optimizers pass by. */
   readonly constraint?: { apply(weight: Tensor): Tensor };
+  /** The layer's own regularizer; absent where it has none. */
+  readonly penalty?: WeightPenalty;
 }
 
 export interface WeightParts {
@@ -73,18 +76,40 @@ export function weightParts(model: LayersModel, frozen: TrainingConfig["frozen"]
     for (const weight of weightsOf(layer.trainableWeights)) {
       const name = weight.originalName;
       if (matches(name) || matches(layer.name)) continue;
-      const unitAxes = UNIT_AXES[className]?.[name.split("/").at(-1)?.replace(/_\d+$/, "") ?? ""];
+      const part = name.split("/").at(-1)?.replace(/_\d+$/, "") ?? "";
+      const unitAxes = UNIT_AXES[className]?.[part];
+      const penalty = ownPenalty(layer, part);
       trained.push({
         name,
         variable: variableOf(weight),
         isWeight: WEIGHT.test(name),
         ...(unitAxes === undefined ? {} : { unitAxes }),
         ...(weight.constraint ? { constraint: weight.constraint } : {}),
+        ...(penalty === undefined ? {} : { penalty }),
       });
     }
   }
   checkNames(frozen.names, known, trained.length);
   return { trained, all, normalizations };
+}
+
+/** TensorFlow.js' only regularizer, Keras' l1·Σ|w| + l2·Σw², which has no ½. */
+interface Regularizer {
+  getConfig(): { readonly l1?: unknown; readonly l2?: unknown };
+}
+
+/**
+ * The regularizer that a layer, or the cell of a recurrent one, states for a weight: kernelRegularizer
+ * of "kernel", depthwiseRegularizer of "depthwise_kernel". TensorFlow.js itself adds that of a layer
+ * that is called twice twice, and none of a recurrent layer; here as in Keras each weight has its own once.
+ */
+function ownPenalty(layer: Layer, weight: string): WeightPenalty | undefined {
+  const field = `${weight.replace(/(.)_kernel$/, "$1")}Regularizer`;
+  const { cell = layer } = layer as unknown as { readonly cell?: object };
+  const regularizer = (cell as Readonly<Record<string, Regularizer | null | undefined>>)[field];
+  if (!regularizer) return undefined;
+  const { l1, l2 } = regularizer.getConfig();
+  return { l1: Number(l1 ?? 0), l2: 2 * Number(l2 ?? 0) };
 }
 
 function checkNames(patterns: readonly string[], known: readonly string[], trained: number): void {

@@ -58,7 +58,8 @@ export async function prepareOnTensorFlow(
   const { samples, split, batchSize } = planSamples(data, input, config);
   const parts = weightParts(model, config.frozen);
   requireInFile(parts.all, file);
-  if (fresh) setWeights(tf, parts.all, frozenValues(file, config));
+  // TensorFlow.js brings weights into their constraints when it loads them, which no step has asked for.
+  setWeights(tf, parts.all, fresh ? frozenValues(file, config) : weightValues(file));
   for (const { layer, frozen } of parts.normalizations) {
     trainBatchNormalization(tf, layer, config, frozen);
   }

@@ -1,6 +1,7 @@
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 import type { TrainingConfig } from "../../protocol/training.ts";
 import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
+import type { WeightPenalty } from "../weight-penalty.ts";
 import type { TrainedWeight } from "./layer-weights.ts";
 
 type Gradients = ReadonlyMap<string, Tensor>;
@@ -10,19 +11,19 @@ const NORM_EPSILON = 1e-6;
 
 /**
  * The gradients with those of l1·Σ|w| + l2·½·Σw² added, l1·sign(w) + l2·w, and the penalty itself;
- * see src/training/weight-penalty.ts.
+ * see src/training/weight-penalty.ts. The strengths are those of the options and the layers' own.
  */
 export function penalized(
   tf: TensorFlowModule,
-  { l1, l2, decayedParameters }: Pick<TrainingConfig, "l1" | "l2" | "decayedParameters">,
+  config: Pick<TrainingConfig, "l1" | "l2" | "decayedParameters" | "fromModel">,
   trained: readonly TrainedWeight[],
   gradients: Gradients,
 ): { readonly penalty?: Scalar; readonly gradients: Gradients } {
-  if (l1 === 0 && l2 === 0) return { gradients };
   const whole = new Map(gradients);
   const penalties: Scalar[] = [];
-  for (const { name, variable, isWeight } of trained) {
-    if (!isWeight && decayedParameters === "weights") continue;
+  for (const weight of trained) {
+    const { name, variable } = weight;
+    const { l1, l2 } = strengthOf(weight, config);
     let gradient = gradients.get(name) as Tensor;
     if (l1 !== 0) {
       gradient = tf.add(gradient, tf.mul(tf.sign(variable), l1));
@@ -34,9 +35,20 @@ export function penalized(
     }
     whole.set(name, gradient);
   }
-  const penalty = penalties.length === 0 ? tf.scalar(0) : (tf.addN(penalties) as Scalar);
-  return { penalty, gradients: whole };
+  if (penalties.length === 0) return { gradients };
+  return { penalty: tf.addN(penalties) as Scalar, gradients: whole };
 }
+
+function strengthOf(
+  { isWeight, penalty }: TrainedWeight,
+  { l1, l2, decayedParameters, fromModel }: Parameters<typeof penalized>[1],
+): WeightPenalty {
+  const asked = isWeight || decayedParameters === "all" ? { l1, l2 } : NONE;
+  const own = (fromModel.regularizers ? penalty : undefined) ?? NONE;
+  return { l1: asked.l1 + own.l1, l2: asked.l2 + own.l2 };
+}
+
+const NONE: WeightPenalty = { l1: 0, l2: 0 };
 
 /** g ← min(max(g, −v), v), then g ← g·min(1, c/(‖g‖ + 1e-6)) with ‖g‖ over all of them. */
 export function clipped(

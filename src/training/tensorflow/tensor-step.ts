@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Batch } from "../../data/batches.ts";
 import { seededRandom } from "../../data/random.ts";
@@ -90,7 +90,7 @@ export class TensorStep implements TrainingStep {
 
   #step(batch: Batch, learningRate: number, wishes: StepWishes): StepResult {
     const { tf, config, trained } = this.#options;
-    const { loss, ownPenalty, output, gradients } = this.#gradients(batch);
+    const { loss, output, gradients } = this.#gradients(batch);
     const { penalty, gradients: whole } = penalized(tf, config, trained, gradients);
     const mean = config.accumulateBatches > 1 ? this.#accumulated(whole) : whole;
     const due = this.#stepsDone % config.accumulateBatches === 0;
@@ -98,7 +98,7 @@ export class TensorStep implements TrainingStep {
     if (due) this.#update(clipped(tf, config.gradientClipping, mean), learningRate);
     return {
       loss,
-      ...penaltyOf(penalty, ownPenalty),
+      ...(penalty === undefined ? {} : { penalty: penalty.dataSync()[0] as number }),
       output,
       samples: new Map(),
       ...(wishes.details ? { details: this.#details(mean, before) } : {}),
@@ -108,18 +108,12 @@ export class TensorStep implements TrainingStep {
   #gradients(batch: Batch) {
     const { tf, config, model, inputShape, settings, trained } = this.#options;
     let output: Tensor | undefined;
-    let ownPenalty: number | undefined;
     const { value, grads } = tf.variableGrads(
       () => {
         output = model.apply(tf.tensor(batch.features, [...inputShape]), {
           training: true,
         }) as Tensor;
-        const loss = TENSOR_LOSSES[config.loss]({ tf, output: tf.keep(output), batch, settings });
-        const own = config.fromModel.regularizers ? model.calculateLosses() : [];
-        if (own.length === 0) return loss;
-        const sum = tf.addN(own) as Scalar;
-        ownPenalty = sum.dataSync()[0] as number;
-        return tf.add(loss, sum) as Scalar;
+        return TENSOR_LOSSES[config.loss]({ tf, output: tf.keep(output), batch, settings });
       },
       trained.map(({ variable }) => variable),
     );
@@ -130,8 +124,7 @@ export class TensorStep implements TrainingStep {
     const kept = output as unknown as Tensor;
     const numbers = numbersOf(kept);
     kept.dispose();
-    const loss = (value.dataSync()[0] as number) - (ownPenalty ?? 0);
-    return { loss, ownPenalty, output: numbers, gradients };
+    return { loss: value.dataSync()[0] as number, output: numbers, gradients };
   }
 
   /** The mean over the batches of this update so far; the sum is emptied when it is used. */
@@ -201,12 +194,6 @@ export class TensorStep implements TrainingStep {
       })),
     };
   }
-}
-
-/** What the options' penalties and the layers' own add to the loss; nothing where there are none. */
-function penaltyOf(asked: Scalar | undefined, own: number | undefined) {
-  if (asked === undefined && own === undefined) return {};
-  return { penalty: ((asked?.dataSync()[0] as number | undefined) ?? 0) + (own ?? 0) };
 }
 
 const ACCUMULATED = "accumulated";
