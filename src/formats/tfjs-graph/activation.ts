@@ -30,12 +30,21 @@ const log1p: Elementwise = (operation, x, part) => {
   return operation.add(part, "Log", [sum]);
 };
 
+/** eˣ − 1 */
+const exponentialLess1: Elementwise = (operation, x, part) => {
+  const power = operation.add(`${part}/power`, "Exp", [x]);
+  return operation.add(part, "Sub", [power, operation.builder.scalar(1)]);
+};
+
 const leakyRelu =
   (attribute: string): Elementwise =>
   (operation, x, part) => {
     const alpha = { float: operation.attributes.number(attribute, 0.2) };
     return operation.add(part, "LeakyRelu", [x], { alpha });
   };
+
+/** Of the same name in ONNX. */
+const TRIGONOMETRY = "Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh".split(" ");
 
 const UNARY: Readonly<Record<string, Elementwise>> = {
   Relu: operator("Relu"),
@@ -61,8 +70,8 @@ const UNARY: Readonly<Record<string, Elementwise>> = {
   Reciprocal: operator("Reciprocal"),
   Inv: operator("Reciprocal"),
   Erf: operator("Erf"),
-  Sin: operator("Sin"),
-  Cos: operator("Cos"),
+  Expm1: exponentialLess1,
+  ...Object.fromEntries(TRIGONOMETRY.map((name) => [name, operator(name)])),
   Sign: operator("Sign"),
   LogicalNot: operator("Not"),
 };

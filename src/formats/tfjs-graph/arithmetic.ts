@@ -39,6 +39,42 @@ function squaredDifference(operation: Operation, operands: readonly Operand[]): 
   return operation.add("main", "Mul", [difference, difference]);
 }
 
+function unequal(operation: Operation, operands: readonly Operand[]): string {
+  return operation.add("main", "Not", [operation.add("equal", "Equal", operands)]);
+}
+
+/** a/b, and 0 where b is 0. */
+function safeQuotient(operation: Operation, [a = "", b = ""]: readonly Operand[]): string {
+  const zero = operation.builder.scalar(0);
+  const absent = operation.add("absent", "Equal", [b, zero]);
+  const quotient = operation.add("quotient", "Div", [a, b]);
+  return operation.add("main", "Where", [absent, zero, quotient]);
+}
+
+/** a − b·⌊a/b⌋ */
+function floorRemainder(operation: Operation): readonly TensorValue[] {
+  const { operands, moved, shape } = aligned(operation, [0, 1]);
+  const { dataType } = operation.input(0);
+  const [a = "", b = ""] = operands;
+  if (dataType !== DataType.FLOAT) {
+    return [{ value: operation.add("main", "Mod", operands), moved, shape, dataType }];
+  }
+  const floor = operation.add("floor", "Floor", [operation.add("quotient", "Div", [a, b])]);
+  const value = operation.add("main", "Sub", [a, operation.add("whole", "Mul", [b, floor])]);
+  return [{ value, moved, shape, dataType }];
+}
+
+/** Between the numbers that the second and third input hold. */
+function clipped(operation: Operation): readonly TensorValue[] | undefined {
+  const bounds = [1, 2].map((index) => operation.constant(index));
+  const scalar = bounds.every((bound) => bound?.stored?.dims.length === 0);
+  if (!scalar) return undefined;
+  const input = operation.input(0);
+  const x = operation.constant(0) ?? input.value;
+  const operands: readonly Operand[] = [x, ...(bounds as readonly Operand[])];
+  return [plain({ ...input, value: operation.add("main", "Clip", operands) })];
+}
+
 /** ⌊a/b⌋, which for whole numbers is ONNX's Div where both have one sign. */
 function floorDivision(operation: Operation): readonly TensorValue[] | undefined {
   const { operands, moved, shape } = aligned(operation, [0, 1]);
@@ -86,9 +122,13 @@ export const arithmeticOperators: readonly OperationRule[] = [
   binary(["Less"], "Less", DataType.BOOL),
   binary(["LessEqual"], "LessOrEqual", DataType.BOOL),
   binary(["Equal"], "Equal", DataType.BOOL),
+  binary(["NotEqual"], unequal, DataType.BOOL),
+  binary(["DivNoNan"], safeQuotient),
   binary(["LogicalAnd"], "And", DataType.BOOL),
   binary(["LogicalOr"], "Or", DataType.BOOL),
   { operators: ["FloorDiv"], build: floorDivision },
+  { operators: ["FloorMod"], build: floorRemainder },
+  { operators: ["ClipByValue"], build: clipped },
   { operators: ["AddN"], build: sumOfAll },
   { operators: ["Select", "SelectV2"], build: select },
 ];

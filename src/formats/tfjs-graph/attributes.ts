@@ -46,6 +46,12 @@ export class NodeAttributes {
     return word ?? this.#refuse(name, `one of ${words.join(", ")}`);
   }
 
+  /** "" for one that is left out. */
+  text(name: string): string {
+    if (!this.has(name)) return "";
+    return decodedText(this.#field(name, "s") ?? "") ?? this.#refuse(name, "a text");
+  }
+
   words(name: string): string[] {
     return this.#list(name, "s").map((item) => {
       const text = decodedText(item);

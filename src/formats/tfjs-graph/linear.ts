@@ -3,7 +3,7 @@ import { fusedActivation } from "./activation.ts";
 import { AS_IN_FILE, transposedMatrix } from "./constant-layout.ts";
 import type { Operand, Operation } from "./operation.ts";
 import type { OperationRule } from "./operation-rule.ts";
-import type { ConstantUse, TensorValue } from "./tensor-value.ts";
+import type { TensorValue } from "./tensor-value.ts";
 
 /** a·b with the last two axes of either exchanged where an attribute says so. */
 function product(operation: Operation, flags: readonly [string, string]): TensorValue {
@@ -44,15 +44,18 @@ function matrix(operation: Operation, index: number, turned: boolean): Operand {
   });
 }
 
-/** A product that adds a bias and applies an activation, which fused_ops names in this order. */
+/**
+ * A product that adds a bias and applies an activation, which fused_ops names in this order. The bias is
+ * computed where TensorFlow's optimizer made one operator of x·W and a sum behind it, as in an LSTM cell.
+ */
 function fusedProduct(operation: Operation): readonly TensorValue[] | undefined {
   const [first, activation, ...others] = operation.attributes.words("fused_ops");
-  const { constant } = operation.input(2);
-  if (first !== "BiasAdd" || constant === undefined || others.length > 0) return undefined;
+  if (first !== "BiasAdd" || others.length > 0) return undefined;
   const result = product(operation, ["transpose_a", "transpose_b"]);
-  const bias = operation.constant(2) as ConstantUse;
-  const sum = { ...result, value: operation.add("bias", "Add", [result.value, bias]) };
-  const activated = fusedActivation(operation, activation, sum, 3);
+  const bias = operation.shape(2);
+  if (bias.length > 2) operation.refuse(`its bias has ${bias.length} axes; two at most are needed`);
+  const value = operation.add("bias", "Add", [result.value, operation.operand(2)]);
+  const activated = fusedActivation(operation, activation, { ...result, value }, 3);
   return activated && [activated];
 }
 

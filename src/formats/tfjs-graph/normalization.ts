@@ -34,9 +34,28 @@ function fusedBatchNorm(operation: Operation): readonly TensorValue[] | undefine
   return [plain(image.result(value, channels, image.positions))];
 }
 
+/**
+ * y = x/(bias + α·Σ x²)^β with the sum over the channels at most `depth_radius` away; ONNX divides the
+ * sum by the number of channels in it.
+ */
+function localResponse(operation: Operation): readonly TensorValue[] {
+  const { attributes } = operation;
+  const image = imageInput(operation);
+  const size = 2 * attributes.integer("depth_radius", 5) + 1;
+  if (size < 1) operation.refuse(`its depth_radius is ${(size - 1) / 2}`);
+  const value = operation.add("main", "LRN", [image.value], {
+    alpha: { float: attributes.number("alpha", 1) * size },
+    beta: { float: attributes.number("beta", 0.5) },
+    bias: { float: attributes.number("bias", 1) },
+    size: { int: size },
+  });
+  return [image.result(value, image.channels, image.positions)];
+}
+
 export const normalizationOperators: readonly OperationRule[] = [
   {
     operators: ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"],
     build: fusedBatchNorm,
   },
+  { operators: ["LRN"], build: localResponse },
 ];

@@ -173,13 +173,24 @@ export class Operation {
     return turnedValue(this.builder, this.context, value, channelsLastOrder(value.shape.length));
   }
 
-  /** Whole numbers as int64, which ONNX wants sizes and axes in; -1 stands for one that is open. */
-  sizes(index: number): Operand {
+  /** Sizes as int64, which ONNX wants them in, for a Reshape: -1 stands for one that is open. */
+  shapeSizes(index: number): Operand {
     const { elements } = this.input(index);
     const open = elements?.filter((size) => size === null || size < 0).length ?? 2;
     if (elements !== undefined && open <= 1) {
       return this.builder.ints(elements.map((size) => size ?? -1));
     }
+    return this.#asInt64(index);
+  }
+
+  /** Whole numbers as int64, computed while the model runs where one of them is open. */
+  sizes(index: number): Operand {
+    const { elements } = this.input(index);
+    const known = elements?.every((size) => size !== null) === true;
+    return known ? this.builder.ints(elements as readonly number[]) : this.#asInt64(index);
+  }
+
+  #asInt64(index: number): string {
     return this.add(`sizes${index}`, "Cast", [this.operand(index)], {
       to: { int: DataType.INT64 },
     });

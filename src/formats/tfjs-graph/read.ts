@@ -187,7 +187,7 @@ function refuseControlFlow({ nodes }: GraphDef): void {
   for (const { name, op } of nodes.values()) {
     if (!isControlFlow(op)) continue;
     throw new InputError(
-      `node ${name} is a ${op}: graphs with control flow or calls of other graphs cannot be read`,
+      `node ${name} (${op}): graphs with control flow (loops, branches, calls) cannot be read; save the model as .keras, .h5 or TensorFlow.js layers instead or, where recurrent layers make the loops, convert it with their option unroll=True`,
     );
   }
 }

@@ -36,6 +36,27 @@ function productOfSizes({ elements }: TensorValue): readonly Size[] | undefined 
   return [(elements as readonly number[]).reduce((product, size) => product * size, 1)];
 }
 
+/** Whether all, or any, are true: the least, or the largest, of them as numbers. */
+function truth(opType: "ReduceMin" | "ReduceMax"): OperationRule["build"] {
+  return (operation) => {
+    const shape = operation.shape(0);
+    const axes = constantAxes(operation, 1, shape.length);
+    if (axes === undefined) return undefined;
+    const keeps = operation.attributes.flag("keep_dims");
+    const x = operation.operand(0);
+    const numbers = operation.add("numbers", "Cast", [x], { to: { int: DataType.INT32 } });
+    const found = operation.add("found", opType, [numbers], {
+      axes: { ints: axes },
+      keepdims: { int: keeps ? 1 : 0 },
+    });
+    const value = operation.add("main", "Cast", [found], { to: { int: DataType.BOOL } });
+    const left = shape.flatMap((size, axis): Size[] =>
+      axes.includes(axis) ? (keeps ? [1] : []) : [size],
+    );
+    return [{ value, moved: false, shape: left, dataType: DataType.BOOL }];
+  };
+}
+
 /** The position of the largest or smallest element, as int32. */
 function extreme(opType: "ArgMax" | "ArgMin"): OperationRule["build"] {
   return (operation) => {
@@ -58,6 +79,9 @@ export const reductionOperators: readonly OperationRule[] = [
   { operators: ["Max"], build: reduction("ReduceMax") },
   { operators: ["Min"], build: reduction("ReduceMin") },
   { operators: ["Prod"], build: reduction("ReduceProd") },
+  { operators: ["EuclideanNorm"], build: reduction("ReduceL2") },
+  { operators: ["All"], build: truth("ReduceMin") },
+  { operators: ["Any"], build: truth("ReduceMax") },
   { operators: ["ArgMax"], build: extreme("ArgMax") },
   { operators: ["ArgMin"], build: extreme("ArgMin") },
 ];

@@ -6,7 +6,7 @@ import type { TensorValue } from "./tensor-value.ts";
 
 function reshape(operation: Operation): readonly TensorValue[] {
   const input = operation.input(0);
-  const value = operation.add("main", "Reshape", [operation.operand(0), operation.sizes(1)]);
+  const value = operation.add("main", "Reshape", [operation.operand(0), operation.shapeSizes(1)]);
   const target = operation.input(1);
   const stated = target.elements;
   const rank = stated?.length ?? target.shape?.[0] ?? undefined;

@@ -5,7 +5,7 @@ import type { OperationRule } from "./operation-rule.ts";
 import type { TensorValue } from "./tensor-value.ts";
 
 /** Past the end of every axis. */
-const BEYOND = 2 ** 31 - 1;
+export const BEYOND = 2 ** 31 - 1;
 
 /** From begin on, as many as size says, all that are left for -1. */
 function slice(operation: Operation): readonly TensorValue[] | undefined {
@@ -20,13 +20,15 @@ function slice(operation: Operation): readonly TensorValue[] | undefined {
   return [sliced(operation, "main", { begin, ends, steps })];
 }
 
-interface Bounds {
+/** For the leading axes of a value. */
+export interface Bounds {
   readonly begin: readonly number[];
   readonly ends: readonly number[];
   readonly steps: readonly number[];
 }
 
-function sliced(operation: Operation, part: string, bounds: Bounds): TensorValue {
+/** The first input within the bounds, as the given part of the operation. */
+export function sliced(operation: Operation, part: string, bounds: Bounds): TensorValue {
   const { begin, ends, steps } = bounds;
   const { builder } = operation;
   const axes = begin.map((_, axis) => axis);
@@ -60,43 +62,6 @@ function takenElements(elements: readonly Size[], bounds: Bounds): readonly Size
   return Array.from({ length: count }, (_, index) => elements[first + index * step] ?? null);
 }
 
-/** Bounds and a step for each axis; bits of masks leave out bounds and take axes away. */
-function stridedSlice(operation: Operation): readonly TensorValue[] | undefined {
-  const { attributes } = operation;
-  const shape = operation.shape(0);
-  const lists = [1, 2, 3].map((index) => operation.numbers(index));
-  const [begin, end, steps] = lists;
-  if (begin === undefined || end === undefined || steps === undefined) return undefined;
-  if (["ellipsis_mask", "new_axis_mask"].some((name) => attributes.integer(name, 0) !== 0)) {
-    return undefined;
-  }
-  if (begin.length > shape.length || end.length !== begin.length || steps.length !== begin.length) {
-    operation.refuse(`its bounds [${begin}] and [${end}] do not fit ${shape.length} axes`);
-  }
-  if (steps.includes(0)) operation.refuse("a step of its slice is 0");
-  const bit = (name: string, axis: number) => ((attributes.integer(name, 0) >> axis) & 1) === 1;
-  const gone = begin.flatMap((_, axis) => (bit("shrink_axis_mask", axis) ? [axis] : []));
-  const bounds = {
-    begin: begin.map((start, axis) => {
-      if (gone.includes(axis) || !bit("begin_mask", axis)) return start;
-      return (steps[axis] ?? 1) > 0 ? 0 : BEYOND;
-    }),
-    ends: end.map((stop, axis) => {
-      // A single position: -1 stands for the last one, behind which nothing is.
-      const start = begin[axis] ?? 0;
-      if (gone.includes(axis)) return start === -1 ? BEYOND : start + 1;
-      if (!bit("end_mask", axis)) return stop;
-      return (steps[axis] ?? 1) > 0 ? BEYOND : -BEYOND;
-    }),
-    steps: steps.map((step, axis) => (gone.includes(axis) ? 1 : step)),
-  };
-  if (gone.length === 0) return [sliced(operation, "main", bounds)];
-  const part = sliced(operation, "slice", bounds);
-  const axes = operation.builder.ints(gone);
-  const value = operation.add("main", "Squeeze", [part.value, axes]);
-  return [{ ...part, value, shape: part.shape?.filter((_, axis) => !gone.includes(axis)) }];
-}
-
 /** The slices of an axis that indices name. */
 function gather(operation: Operation): readonly TensorValue[] | undefined {
   if (operation.attributes.integer("batch_dims", 0) !== 0) return undefined;
@@ -116,6 +81,5 @@ function gather(operation: Operation): readonly TensorValue[] | undefined {
 
 export const slicingOperators: readonly OperationRule[] = [
   { operators: ["Slice"], build: slice },
-  { operators: ["StridedSlice"], build: stridedSlice },
   { operators: ["Gather", "GatherV2"], build: gather },
 ];

@@ -1,6 +1,8 @@
 import { activationOperators } from "./activation.ts";
 import { arithmeticOperators } from "./arithmetic.ts";
 import { convolutionOperators } from "./convolution.ts";
+import { creationOperators } from "./creation.ts";
+import { einsumOperators } from "./einsum.ts";
 import { joiningOperators } from "./joining.ts";
 import { linearOperators } from "./linear.ts";
 import { normalizationOperators } from "./normalization.ts";
@@ -10,12 +12,15 @@ import { poolingOperators } from "./pooling.ts";
 import { reductionOperators } from "./reduction.ts";
 import { reshapingOperators } from "./reshaping.ts";
 import { resizingOperators } from "./resizing.ts";
+import { selectionOperators } from "./selection.ts";
 import { slicingOperators } from "./slicing.ts";
+import { stridedSlicingOperators } from "./strided-slice.ts";
 
 /** Every operator of TensorFlow that is written as nodes of ours; one family a file. */
 export const operationRules: readonly OperationRule[] = [
   ...convolutionOperators,
   ...linearOperators,
+  ...einsumOperators,
   ...normalizationOperators,
   ...activationOperators,
   ...arithmeticOperators,
@@ -24,7 +29,10 @@ export const operationRules: readonly OperationRule[] = [
   ...reshapingOperators,
   ...joiningOperators,
   ...slicingOperators,
+  ...stridedSlicingOperators,
+  ...selectionOperators,
   ...resizingOperators,
+  ...creationOperators,
   ...passingOperators,
 ];
 

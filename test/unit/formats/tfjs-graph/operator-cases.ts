@@ -18,20 +18,24 @@ export interface OperatorCase {
   build(file: GraphFile, x: string): string[];
 }
 
-const IMAGE = [2, 6, 7, 4];
+export const IMAGE = [2, 6, 7, 4];
 const ONES = { strides: ints(1, 1, 1, 1), dilations: ints(1, 1, 1, 1), padding: text("SAME") };
 
-function convolution(file: GraphFile, x: string, attributes: Attributes = {}): string {
+export function convolution(file: GraphFile, x: string, attributes: Attributes = {}): string {
   const filter = file.weight("filter", [3, 3, 4, 5]);
   return file.node("conv", "Conv2D", [x, filter], { ...ONES, ...attributes });
 }
 
-function one(name: string, input: readonly number[], build: OperatorCase["build"]): OperatorCase {
+export function one(
+  name: string,
+  input: readonly number[],
+  build: OperatorCase["build"],
+): OperatorCase {
   return { name, input, build };
 }
 
 /** An operator of one operand, on an image whose channels the convolution before it moved. */
-function unary(op: string, attributes: Attributes = {}): OperatorCase {
+export function unary(op: string, attributes: Attributes = {}): OperatorCase {
   const positive = ["Sqrt", "Rsqrt", "Log", "Reciprocal"].includes(op);
   return one(op, IMAGE, (file, x) => {
     let value = convolution(file, x);

@@ -3,6 +3,7 @@ import { readModel } from "../../../../src/formats/registry.ts";
 import { verify } from "../../../../src/graph/verify.ts";
 import { inferShapes } from "../../../../src/operators/infer-shapes.ts";
 import { randomInput, relativeDifference, runGraph } from "../tfjs/tfjs-models.ts";
+import { furtherOperatorCases } from "./further-operator-cases.ts";
 import { GraphFile, runInTensorFlow } from "./graph-file.ts";
 import { operatorCases } from "./operator-cases.ts";
 
@@ -12,21 +13,24 @@ import { operatorCases } from "./operator-cases.ts";
  */
 const TOLERANCE = 1e-5;
 
-test.each(operatorCases)("$name computes what TensorFlow.js computes", async ({ input, build }) => {
-  const file = new GraphFile();
-  const outputs = build(file, file.input("x", [-1, ...input.slice(1)]));
-  const path = await file.save(outputs);
-  const graph = await readModel(path);
-  expect(verify(graph)).toEqual([]);
-  expect(graph.inputs.map(({ name }) => name)).toEqual(["x"]);
-  expect(graph.nodes.filter(({ domain }) => domain !== "")).toEqual([]);
-  const x = randomInput(input);
-  const expected = await runInTensorFlow(path, { x }, outputs);
-  expect(Math.max(...expected.map((values) => Math.max(...values.map(Math.abs))))).toBeGreaterThan(
-    1e-3,
-  );
-  expect(relativeDifference(await runGraph(graph, [x]), expected)).toBeLessThan(TOLERANCE);
-  // The shapes that the reader states are those that follow from the nodes.
-  const types = inferShapes(graph);
-  for (const { name } of graph.outputs) expect(types.get(name)?.shape).toBeDefined();
-});
+test.each([...operatorCases, ...furtherOperatorCases])(
+  "$name computes what TensorFlow.js computes",
+  async ({ input, build }) => {
+    const file = new GraphFile();
+    const outputs = build(file, file.input("x", [-1, ...input.slice(1)]));
+    const path = await file.save(outputs);
+    const graph = await readModel(path);
+    expect(verify(graph)).toEqual([]);
+    expect(graph.inputs.map(({ name }) => name)).toEqual(["x"]);
+    expect(graph.nodes.filter(({ domain }) => domain !== "")).toEqual([]);
+    const x = randomInput(input);
+    const expected = await runInTensorFlow(path, { x }, outputs);
+    expect(
+      Math.max(...expected.map((values) => Math.max(...values.map(Math.abs)))),
+    ).toBeGreaterThan(1e-3);
+    expect(relativeDifference(await runGraph(graph, [x]), expected)).toBeLessThan(TOLERANCE);
+    // The shapes that the reader states are those that follow from the nodes.
+    const types = inferShapes(graph);
+    for (const { name } of graph.outputs) expect(types.get(name)?.shape).toBeDefined();
+  },
+);
