@@ -70,6 +70,8 @@ export interface TrainingConfig {
     readonly constraints: boolean;
     /** Each BatchNormalization's own momentum, with the batch's variance undivided. */
     readonly batchNorm: boolean;
+    /** Layers with trainable: false keep their weights and statistics. */
+    readonly trainable: boolean;
   };
   /** For models with variational dropout (insert-variational-dropout). */
   readonly variationalDropout: {

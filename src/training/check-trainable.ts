@@ -56,8 +56,8 @@ export function planTraining(
   const part = partFor(graph, [value]);
   requireComputed(part);
   const trainable = trainableParameters(part);
-  checkFrozen(part, trainable, config.frozen);
-  const { trained: parameters, normalizations } = frozenParts(part, trainable, config.frozen);
+  checkFrozen(part, trainable, config);
+  const { trained: parameters, normalizations } = frozenParts(part, trainable, config);
   checkGradients(part, parameters);
   const limits =
     config.maxNorm.limit === 0 ? new Map<string, NormLimit>() : normLimits(part, parameters);

@@ -125,6 +125,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, FieldRule | "group">> = {
   "fromModel.regularizers": YES_NO,
   "fromModel.constraints": YES_NO,
   "fromModel.batchNorm": YES_NO,
+  "fromModel.trainable": YES_NO,
   variationalDropout: "group",
   "variationalDropout.klWeight": NOT_NEGATIVE,
   "variationalDropout.warmUpEpochs": whole(0, MOST_STEPS),

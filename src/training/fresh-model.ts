@@ -12,9 +12,9 @@ import { trainedModel } from "./trained-model.ts";
  */
 export function withFreshWeights(
   graph: Graph,
-  { seed, frozen }: Pick<TrainingConfig, "seed" | "frozen">,
+  config: Pick<TrainingConfig, "seed" | "frozen" | "fromModel">,
 ): Graph {
-  const { trained, normalizations } = frozenParts(graph, trainableParameters(graph), frozen);
+  const { trained, normalizations } = frozenParts(graph, trainableParameters(graph), config);
   const parameters = trained.filter(({ name }) => isFloat32(graph, name));
   const statistics = graph.nodes
     .filter((node) => !normalizations.has(node.output[0] ?? ""))
@@ -24,7 +24,7 @@ export function withFreshWeights(
     graph,
     new Map([
       ...freshStates(graph, initialValues(graph, new Set(statistics))),
-      ...freshParameters(graph, parameters, seed),
+      ...freshParameters(graph, parameters, config.seed),
     ]),
   );
 }

@@ -1,11 +1,12 @@
 import { constantValue } from "../graph/constants.ts";
 import type { Graph, Node } from "../graph/graph.ts";
+import { isTrainable } from "../graph/held-layer.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { usesBatchStatistics } from "./check-batch-statistics.ts";
 import type { Parameter } from "./parameters.ts";
 
-type FrozenConfig = TrainingConfig["frozen"];
+type FrozenConfig = Pick<TrainingConfig, "frozen" | "fromModel">;
 
 /** What of a model a run trains. */
 export interface FrozenParts {
@@ -19,27 +20,29 @@ export interface FrozenParts {
 }
 
 /**
- * Divides a model by the names in config.frozen, of parameters or of layers; a star stands for any
- * characters. What is frozen gets no gradient and no update, and it keeps the numbers in the file also
+ * Divides a model by the names in config.frozen, of parameters or of layers, where a star stands for any
+ * characters, and by what its layers say of themselves (trainable: false). What is frozen gets no gradient and no update, and it keeps the numbers in the file also
  * where the rest starts fresh, so that a head can be trained on a body that has learned.
  *
  * A normalization is frozen by its own name or with its scale, shift or statistics; with
- * frozen.updateStatistics it still goes by the batch and updates what it keeps.
+ * frozen.updateStatistics it still goes by the batch and updates what it keeps. One that is not
+ * trainable never does, as in Keras (keras/src/layers/normalization/batch_normalization.py).
  */
 export function frozenParts(
   graph: Graph,
   parameters: readonly Parameter[],
-  { names, updateStatistics }: FrozenConfig,
+  { frozen: { names, updateStatistics }, fromModel }: FrozenConfig,
 ): FrozenParts {
-  if (names.length === 0) return { trained: parameters, normalizations: new Set() };
   const matches = nameMatcher(names);
-  const frozen = (parameter: Parameter) => parameterNames(parameter).some(matches);
-  const normalizations = graph.nodes
-    .filter((node) => usesBatchStatistics(node) && normalizationNames(graph, node).some(matches))
-    .map((node) => node.output[0] ?? "");
+  const isHeld = (node: Node) => fromModel.trainable && !isTrainable(node);
+  const frozen = (parameter: Parameter) =>
+    isHeld(parameter.node) || parameterNames(parameter).some(matches);
+  const keeps = (node: Node) =>
+    isHeld(node) || (!updateStatistics && normalizationNames(graph, node).some(matches));
+  const normalizations = graph.nodes.filter((node) => usesBatchStatistics(node) && keeps(node));
   return {
     trained: parameters.filter((parameter) => !frozen(parameter)),
-    normalizations: new Set(updateStatistics ? [] : normalizations),
+    normalizations: new Set(normalizations.map((node) => node.output[0] ?? "")),
   };
 }
 
@@ -53,7 +56,8 @@ export function checkFrozen(
     ...parameters.flatMap(parameterNames),
     ...graph.nodes.filter(usesBatchStatistics).flatMap((node) => normalizationNames(graph, node)),
   ];
-  for (const name of config.names) {
+  const { names } = config.frozen;
+  for (const name of names) {
     if (!known.some(nameMatcher([name]))) {
       throw new InputError(
         `frozen.names: "${name}" matches no parameter and no layer with parameters; there are ${parameters
@@ -63,9 +67,12 @@ export function checkFrozen(
       );
     }
   }
-  if (frozenParts(graph, parameters, config).trained.length === 0) {
-    throw new InputError("frozen.names: every parameter is frozen; nothing is left to train");
-  }
+  if (parameters.length === 0 || frozenParts(graph, parameters, config).trained.length > 0) return;
+  throw new InputError(
+    names.length > 0
+      ? "frozen.names: every parameter is frozen; nothing is left to train"
+      : "fromModel.trainable: every layer of the model is not trainable; with false they are trained all the same",
+  );
 }
 
 function parameterNames({ name, node }: Parameter): readonly string[] {

@@ -41,6 +41,7 @@ export function draftOf(config: TrainingConfig): Draft {
     modelRegularizers: String(config.fromModel.regularizers),
     modelConstraints: String(config.fromModel.constraints),
     modelBatchNorm: String(config.fromModel.batchNorm),
+    modelTrainable: String(config.fromModel.trainable),
     ...stoppingDraft(config.earlyStopping),
     values: statistics.values === "auto" ? "auto" : nameList(statistics.values),
     everySteps: String(statistics.everySteps),
@@ -129,6 +130,7 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       regularizers: draft.modelRegularizers === "true",
       constraints: draft.modelConstraints === "true",
       batchNorm: draft.modelBatchNorm === "true",
+      trainable: draft.modelTrainable === "true",
     },
     variationalDropout: {
       klWeight: Number(draft.klWeight),

@@ -132,6 +132,12 @@ export const FIELDS = {
     kind: "box",
     help: "Takes each such layer's own momentum in place of the one above.",
   },
+  modelTrainable: {
+    section: "regularization",
+    label: "Model's frozen layers",
+    kind: "box",
+    help: "Leaves layers alone that such a model states trainable: false for.",
+  },
   ...STOPPING_FIELDS,
   values: {
     section: "watching",

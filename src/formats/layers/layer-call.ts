@@ -2,6 +2,7 @@ import type { AttributeValue } from "../../graph/attributes.ts";
 import { type GraphBuilder, makeNode } from "../../graph/builder.ts";
 import { dataTypeName, isFloatingPoint } from "../../graph/data-type.ts";
 import type { Node } from "../../graph/graph.ts";
+import { withoutTraining } from "../../graph/held-layer.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { withOrigin } from "../../graph/node-origin.ts";
 import { elementCount, float32Tensor, type Tensor } from "../../graph/tensor.ts";
@@ -302,9 +303,11 @@ export class LayerCall {
   /** The node with what the config says of its weights, and of the layer's result where it makes it. */
   #withRules(node: Node, part: string, makesResult: boolean): Node {
     let noted = node;
+    const held = this.fields.value("trainable") === false;
     for (const place of this.places) {
       const there = place.part === part && place.use.stored !== undefined;
       if (there) noted = withWeightRules(noted, place.input, place.use.rules);
+      if (there && held) noted = withoutTraining(noted);
     }
     const { className } = this.layer;
     const activity = activityRegularizerOf(this.fields, className, this.context.dialect);

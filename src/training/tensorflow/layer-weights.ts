@@ -25,6 +25,8 @@ export interface WeightParts {
   readonly trained: readonly TrainedWeight[];
   /** Every weight of the file by name, running statistics and frozen ones included. */
   readonly all: ReadonlyMap<string, Variable>;
+  /** Names of those that keep the file's numbers where the rest starts fresh. */
+  readonly kept: ReadonlySet<string>;
   /** Layers of the class BatchNormalization, and whether each is frozen. */
   readonly normalizations: readonly { readonly layer: Layer; readonly frozen: boolean }[];
 }
@@ -58,13 +60,17 @@ interface LayerWeight {
  *
  * @throws InputError for a name that nothing has, and where nothing is left to train.
  */
-export function weightParts(model: LayersModel, frozen: TrainingConfig["frozen"]): WeightParts {
+export function weightParts(
+  model: LayersModel,
+  { frozen, fromModel }: Pick<TrainingConfig, "frozen" | "fromModel">,
+): WeightParts {
   const matches = nameMatcher(frozen.names);
   const all = new Map<string, Variable>();
   const trained: TrainedWeight[] = [];
   const normalizations: { layer: Layer; frozen: boolean }[] = [];
   const known: string[] = [];
   for (const layer of leafLayers(model)) {
+    if (!fromModel.trainable) layer.trainable = true;
     for (const weight of weightsOf(layer.weights)) all.set(weight.originalName, variableOf(weight));
     const className = layer.getClassName();
     const names = [layer.name, ...weightsOf(layer.weights).map(({ originalName }) => originalName)];
@@ -90,8 +96,27 @@ export function weightParts(model: LayersModel, frozen: TrainingConfig["frozen"]
     }
   }
   checkNames(frozen.names, known, trained.length);
-  return { trained, all, normalizations };
+  return { trained, all, kept: keptNames(all, trained, normalizations), normalizations };
 }
+
+/** All but what is trained, and the statistics of normalizations that are not frozen. */
+function keptNames(
+  all: ReadonlyMap<string, Variable>,
+  trained: readonly TrainedWeight[],
+  normalizations: WeightParts["normalizations"],
+): ReadonlySet<string> {
+  const kept = new Set(all.keys());
+  for (const { name } of trained) kept.delete(name);
+  for (const { layer, frozen } of normalizations) {
+    const statistics = weightsOf(layer.weights).filter(({ originalName }) =>
+      STATISTIC.test(originalName),
+    );
+    if (!frozen) for (const { originalName } of statistics) kept.delete(originalName);
+  }
+  return kept;
+}
+
+const STATISTIC = /(^|[_/])moving_(mean|variance)(_\d+)?$/;
 
 /** TensorFlow.js' only regularizer, Keras' l1·Σ|w| + l2·Σw², which has no ½. */
 interface Regularizer {
@@ -123,7 +148,7 @@ function checkNames(patterns: readonly string[], known: readonly string[], train
   throw new InputError(
     patterns.length > 0
       ? "frozen.names: every weight is frozen; nothing is left to train"
-      : "the model has nothing to train: no layer has a trainable weight",
+      : "the model has nothing to train: no layer has a trainable weight; with fromModel.trainable false those are trained that the file calls not trainable",
   );
 }
 

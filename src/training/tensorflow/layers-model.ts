@@ -48,9 +48,13 @@ export async function loadLayersModel(
     // Without weights to load the model is built at once, before the promise is given back.
     return await withRandom(random, () => tf.models.modelFromJSON(fresh));
   } catch (error) {
-    const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    throw new InputError(`TensorFlow.js cannot build the model: ${reason}`, file.path);
+    throw new InputError(`TensorFlow.js cannot build the model: ${firstLine(error)}`, file.path);
   }
+}
+
+/** Of TensorFlow.js's messages, which go on with advice for programmers. */
+export function firstLine(error: unknown): string {
+  return error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
 }
 
 /** @throws InputError for a model that takes or gives anything but one tensor of known shape. */

@@ -8,7 +8,6 @@ import type { InputScaling, TrainingConfig, TrainingEvent } from "../../protocol
 import type { TensorFlowModule } from "../../runtime/tensorflow.ts";
 import type { Weights } from "../evaluate.ts";
 import { dataFingerprint } from "../fingerprint.ts";
-import { nameMatcher } from "../frozen.ts";
 import type { LossSettings } from "../losses/loss.ts";
 import { openTrainingData } from "../open-training-data.ts";
 import { planSamples, planTargets } from "../plan-samples.ts";
@@ -16,7 +15,7 @@ import { trainBatchNormalization } from "./batch-norm.ts";
 import { refuseOptions } from "./check-options.ts";
 import { type WeightParts, weightParts } from "./layer-weights.ts";
 import { type LayersFile, readLayersFile, weightValues } from "./layers-file.ts";
-import { absorbActivation, loadLayersModel, sampleInput } from "./layers-model.ts";
+import { absorbActivation, firstLine, loadLayersModel, sampleInput } from "./layers-model.ts";
 import { numbersOf, setWeights } from "./tensor-step.ts";
 
 type StartEvent = Extract<TrainingEvent, { event: "start" }>;
@@ -56,10 +55,10 @@ export async function prepareOnTensorFlow(
   const { data, inputScaling } = await openTrainingData(config, input);
   absorbActivation(tf, model, config.loss);
   const { samples, split, batchSize } = planSamples(data, input, config);
-  const parts = weightParts(model, config.frozen);
+  const parts = weightParts(model, config);
   requireInFile(parts.all, file);
   // TensorFlow.js brings weights into their constraints when it loads them, which no step has asked for.
-  setWeights(tf, parts.all, fresh ? frozenValues(file, config) : weightValues(file));
+  setWeights(tf, parts.all, fresh ? keptValues(file, parts) : weightValues(file));
   for (const { layer, frozen } of parts.normalizations) {
     trainBatchNormalization(tf, layer, config, frozen);
   }
@@ -99,10 +98,8 @@ function requireInFile(all: ReadonlyMap<string, Variable>, { weights, path }: La
 }
 
 /** What is frozen keeps the file's numbers also where the rest starts fresh. */
-function frozenValues(file: LayersFile, { frozen }: TrainingConfig): Weights {
-  const matches = nameMatcher(frozen.names);
-  const isFrozen = (name: string) => matches(name) || matches(name.replace(/\/[^/]*$/, ""));
-  return new Map([...weightValues(file)].filter(([name]) => isFrozen(name)));
+function keptValues(file: LayersFile, { kept }: WeightParts): Weights {
+  return new Map([...weightValues(file)].filter(([name]) => kept.has(name)));
 }
 
 /** Runs one batch of zeros as a training step would. The running statistics it changes are set anew. */
@@ -112,8 +109,13 @@ function outputShape(
   inputShape: readonly number[],
 ): readonly number[] {
   const shape = tf.tidy(() => {
-    const output = model.apply(tf.zeros([...inputShape]), { training: true }) as Tensor;
-    return [...output.shape];
+    try {
+      const output = model.apply(tf.zeros([...inputShape]), { training: true }) as Tensor;
+      return [...output.shape];
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      throw new InputError(`TensorFlow.js cannot train the model: ${firstLine(error)}`);
+    }
   });
   if (shape[0] !== inputShape[0]) {
     throw new InputError(

@@ -51,7 +51,7 @@ async function measure(): Promise<number> {
   const model = LAYERS_NETWORKS[values.network]?.(tf);
   if (model === undefined) throw new Error(`no network ${values.network}`);
   const config = DEFAULT_TRAINING_CONFIG;
-  const parts = weightParts(model, config.frozen);
+  const parts = weightParts(model, config);
   for (const { layer } of parts.normalizations) {
     trainBatchNormalization(tf, layer, config, false);
   }

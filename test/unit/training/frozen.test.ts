@@ -73,7 +73,7 @@ describe("what is frozen keeps its numbers", () => {
   it("also where the rest starts fresh, with and without passes", async () => {
     const after = await trained({ weights: "fresh", frozen: BODY });
     expect(changed(model, after).toSorted()).toEqual(["fc.bias", "fc.weight"]);
-    const fresh = withFreshWeights(model, { seed: 1, frozen: BODY });
+    const fresh = withFreshWeights(model, { ...DEFAULT_TRAINING_CONFIG, seed: 1, frozen: BODY });
     expect(changed(model, fresh).toSorted()).toEqual(["fc.bias", "fc.weight"]);
   });
 

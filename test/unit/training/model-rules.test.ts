@@ -121,7 +121,7 @@ test("a TF.js model trains by its own regularizers, constraints and momentum, as
       expect.closeTo(0, -Math.log10(TOLERANCE)),
     ]);
   }
-  const without = { regularizers: false, constraints: false, batchNorm: true };
+  const without = { regularizers: false, constraints: false, batchNorm: true, trainable: true };
   const plain = await ours(graph, { ...CONFIG, fromModel: without });
   const kernel = model.weights[0]?.read().dataSync() ?? [];
   expect(distance(plain.state.get("first/kernel"), kernel)).toBeGreaterThan(0.01);

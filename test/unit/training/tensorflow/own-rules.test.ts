@@ -93,6 +93,15 @@ describe.skipIf(TENSORFLOW_FOLDER === undefined)(`TensorFlow${WHERE_TENSORFLOW_I
     await expectSameCurve(path, { ...part, fromModel: { batchNorm: false } });
   });
 
+  test("layers that are not trainable keep weights and statistics, or not, as on ONNX Runtime", async () => {
+    const still = ruledNetwork(tensorFlow().tf);
+    for (const name of ["conv", "norm"]) still.getLayer(name).trainable = false;
+    const held = await saveLayers(still, await temporaryFolder());
+    const curve = await expectSameCurve(held, { optimizer: sgd });
+    const free = await expectSameCurve(held, { optimizer: sgd, fromModel: { trainable: false } });
+    expect(Math.abs((free[0] as number) / (curve[0] as number) - 1)).toBeGreaterThan(1e-3);
+  });
+
   test("each weight has its regularizer once", async () => {
     const shared = await saveLayers(sharedAndRecurrent(tensorFlow().tf), await temporaryFolder());
     await expectSameCurve(shared, { optimizer: sgd });
