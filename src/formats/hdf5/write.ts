@@ -27,8 +27,17 @@ function writeAttributes(
   for (const [name, { shape, type, values }] of attributes) {
     const single = values[0];
     const data = shape.length === 0 && single !== undefined ? single : values;
-    object.create_attribute(name, data as string | string[], [...shape], type);
+    object.create_attribute(name, data as string | string[], [...shape], typeFor(type, values));
   }
+}
+
+/**
+ * The library cannot write a list without texts. Numpy, and so Keras, makes of one a list without
+ * numbers, which readers take for the same.
+ */
+function typeFor(type: string, values: readonly unknown[]): string {
+  const ofAnyLength = type === "S" || type === "A";
+  return ofAnyLength && values.length === 0 ? "<d" : type;
 }
 
 function writeDataset(

@@ -11,8 +11,6 @@ import { readKerasH5 } from "./read.ts";
 /** Whose form the config has. */
 const KERAS_VERSION = "3.0.0";
 
-const NO_NAMES = { shape: [0], type: "<d", values: [] } as const;
-
 const EMPTY: Hdf5Group = { kind: "group", attributes: new Map(), children: new Map() };
 
 /** A whole-model HDF5 file for a model that was not read from one. */
@@ -41,13 +39,8 @@ function weightGroups({ config, layers }: LayersModel): Hdf5Group {
       const place = [name, ...weight.split("/")];
       group = withNode(group, place, dataset(tensor.dims, tensor.data.read()));
     }
-    // No names have no type of their own; numpy, and so Keras, makes them numbers.
     const names = weights.map((weight) => `${name}/${weight.name}`);
-    const listed =
-      names.length === 0
-        ? withAttribute(group, "weight_names", NO_NAMES)
-        : withNameList(group, "weight_names", names);
-    root = withNode(root, [name], listed);
+    root = withNode(root, [name], withNameList(group, "weight_names", names));
   }
   return withNameList(root, "layer_names", ordered);
 }

@@ -1,9 +1,9 @@
-import { InputError } from "../../graph/input-error.ts";
 import { dataset, groupAt, type Hdf5Group, nodeAt, textAttribute, withNode } from "../hdf5/tree.ts";
 import type { JsonObject } from "../layers/json.ts";
 import { kerasOrder } from "../layers/keras-order.ts";
 import { changesWeightList, type LayerEdits, type WeightEdit } from "../layers/layer-edits.ts";
 import { type ModelConfig, parseModelConfig } from "../layers/model-config.ts";
+import { noPlace } from "../no-place.ts";
 import { nameList, withNameList } from "./name-lists.ts";
 import type { KerasH5Source } from "./source.ts";
 
@@ -106,8 +106,8 @@ function refuseOtherOrder(before: ModelConfig, after: ModelConfig): void {
     const known = new Set(kept);
     const order = kerasOrder(model).flatMap((layer) => (known.has(layer.name) ? [layer.name] : []));
     if (`${kept}` !== `${order}`) {
-      throw new InputError(
-        `layer ${name}: the layers of this model come into another order, for which .h5 has no place; write it as .onnx`,
+      throw noPlace(
+        `layer ${name}: the layers of this model come into another order, for which .h5 has no place`,
       );
     }
     refuseOtherOrder(old, model);

@@ -1,8 +1,7 @@
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
-import { InputError } from "../../graph/input-error.ts";
 import { type NodeOrigin, nodeOrigin } from "../../graph/node-origin.ts";
-import { nodeRole } from "../../graph/node-role.ts";
+import { noPlace, refuseRole } from "../no-place.ts";
 import type { LayerContent } from "./inserted/inserted-layer.ts";
 import { insertedLayerRule } from "./inserted/table.ts";
 import type { Json } from "./json.ts";
@@ -81,15 +80,13 @@ function placesOf(edited: Graph, records: ReadonlyMap<string, LayerRecord>): Map
   const places = new Map<string, Place>();
   for (const node of edited.nodes) {
     if (nodeOrigin(node) !== undefined) continue;
-    refuseRole(node);
+    refuseRole(node, "layers");
     if (insertedLayerRule(node.opType) === undefined) continue;
     const origin = originBehind(edited, node.input[0] ?? "");
     const record = origin === undefined ? undefined : records.get(origin.layer);
     const call = record?.calls[origin?.call ?? 0];
     if (origin === undefined || record === undefined || call === undefined) {
-      throw new InputError(
-        `node ${node.name} stands in front of the first layer, where none can be put; write it as .onnx`,
-      );
+      throw noPlace(`node ${node.name} stands in front of the first layer, where none can be put`);
     }
     const key = placeKey(origin.layer, call.call);
     const place = places.get(key) ?? { record, call, before: [], after: [] };
@@ -98,22 +95,13 @@ function placesOf(edited: Graph, records: ReadonlyMap<string, LayerRecord>): Map
     if (place.call !== call) continue;
     const inside = partsBehind(edited, node, origin);
     if (inside.some((part) => !part.startsWith("activation"))) {
-      throw new InputError(
-        `node ${node.name} stands inside layer ${origin.layer}, in front of its ${inside[0]}; write it as .onnx`,
+      throw noPlace(
+        `node ${node.name} stands inside layer ${origin.layer}, in front of its ${inside[0]}`,
       );
     }
     (inside.length > 0 ? place.before : place.after).push(node);
   }
   return places;
-}
-
-/** What a role does while training no layer does. */
-function refuseRole(node: Node): void {
-  const role = nodeRole(node);
-  if (role === undefined) return;
-  throw new InputError(
-    `node ${node.name} stands for ${role.replaceAll("-", " ")}, for which layers have no place; write it as .onnx`,
-  );
 }
 
 function placeKey(path: string, call: number): string {

@@ -8,7 +8,12 @@ import type { LayerConfig, ModelConfig } from "./model-config.ts";
  * the way back from the outputs.
  */
 export function kerasOrder(model: ModelConfig): LayerConfig[] {
-  if (model.sequential) return model.layers.filter(({ raw }) => raw !== undefined);
+  // A Sequential model does not count its InputLayer among its layers.
+  if (model.sequential) {
+    return model.layers.filter(
+      ({ raw, className }) => raw !== undefined && className !== "InputLayer",
+    );
+  }
   const layers = new Map(model.layers.map((layer) => [layer.name, layer] as const));
   const met = new Map<string, number>();
   const depths = graphDepths(model, layers, met);

@@ -1,10 +1,10 @@
 import { constantValue } from "../../graph/constants.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
-import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import { readFloat64 } from "../../graph/numbers.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { noPlace } from "../no-place.ts";
 import { findInsertions, type InsertedLayer } from "./find-insertions.ts";
 import type { Json } from "./json.ts";
 import type { WeightPlace, WeightUse } from "./layer-call.ts";
@@ -76,7 +76,7 @@ export function findLayerEdits(
     }
     const [first] = gone;
     if (first !== undefined) {
-      throw new InputError(
+      throw noPlace(
         `layer ${path}: a part of it is gone (${originOf(first).part}), which its config cannot say`,
       );
     }
@@ -110,8 +110,8 @@ function refuseOtherOperator(
   after: Node | undefined,
 ): void {
   if (before?.opType === after?.opType) return;
-  throw new InputError(
-    `layer ${path}: its ${before?.opType} became a ${after?.opType}, which its config cannot say; write it as .onnx`,
+  throw noPlace(
+    `layer ${path}: its ${before?.opType} became another operator, ${after?.opType}, which its config cannot say`,
   );
 }
 
@@ -133,7 +133,7 @@ function nodesByOrigin(graph: Graph): NodesByOrigin {
     if (origin === undefined) continue;
     const key = originKey(origin.layer, origin.call, origin.part);
     if (nodes.has(key)) {
-      throw new InputError(
+      throw noPlace(
         `layer ${origin.layer}: it is there twice after the edits, which would need a layer more`,
       );
     }
@@ -204,7 +204,7 @@ function weightEdits(
     );
     const [first, ...others] = found;
     if (others.some((other) => !sameTensor(first, other))) {
-      throw new InputError(
+      throw noPlace(
         `layer ${record.path.join("/")}: it is used more than once, and its uses have different weights ${use.weight} now`,
       );
     }
@@ -232,8 +232,8 @@ function weightAt(
   if (value === "") return undefined;
   const tensor = constant(value);
   if (tensor === undefined) {
-    throw new InputError(
-      `layer ${record.path.join("/")}: its ${use.weight} is computed while the model runs; a layer stores it`,
+    throw noPlace(
+      `layer ${record.path.join("/")}: its ${use.weight} is computed while the model runs, where a layer stores it`,
     );
   }
   return tensor;
@@ -253,13 +253,12 @@ function weightEdit(
   const layer = `layer ${record.path.join("/")}`;
   const comesOrGoes = (tensor === undefined) !== (use.stored === undefined);
   if (use.wrapped && comesOrGoes && use.absent === undefined) {
-    throw new InputError(
+    throw noPlace(
       `${layer}: its ${use.weight} ${tensor === undefined ? "is gone" : "is new"}, which the layer around it cannot say`,
     );
   }
   if (tensor === undefined) {
-    if (use.flag === undefined)
-      throw new InputError(`${layer}: it cannot do without its ${use.weight}`);
+    if (use.flag === undefined) throw noPlace(`${layer}: it cannot do without its ${use.weight}`);
     return use.stored === undefined
       ? undefined
       : { record, use, dims: use.storedDims, bytes: undefined };
@@ -279,8 +278,8 @@ function sizesInFile(layer: string, use: WeightUse, tensor: Tensor): readonly nu
   if (sameSizes(tensor.dims, before)) return use.storedDims;
   const dims = use.layout.storedDims(tensor.dims);
   if (dims?.length === use.storedDims.length) return dims;
-  throw new InputError(
-    `${layer}: its ${use.weight} has shape [${tensor.dims}] now in place of [${before}], which its config cannot say; write it as .onnx`,
+  throw noPlace(
+    `${layer}: its ${use.weight} has shape [${tensor.dims}] now in place of [${before}], which its config cannot say`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { InputError } from "../../graph/input-error.ts";
+import { noPlace } from "../no-place.ts";
 import type { InsertedLayer } from "./find-insertions.ts";
 import { isList, isObject, type Json, type JsonObject } from "./json.ts";
 import type { LayerEdits } from "./layer-edits.ts";
@@ -30,7 +30,7 @@ export function rewrittenConfig(
     layers.push(rewrittenLayer(layer, edits, path, redirect));
     layers.push(...insertedEntries(model, layer, newAt(layer)));
   }
-  if (layers.length === 0) throw new InputError("no layer would be left, and a model needs one");
+  if (layers.length === 0) throw noPlace("no layer would be left, and a model needs one");
   if (model.sequential) keepInput(model, gone, layers);
   if (isList(layersBefore) && sameItems(layersBefore, layers)) return raw;
   if (isList(raw.config)) return { ...raw, config: layers };
@@ -105,7 +105,7 @@ function redirection(
   for (const layer of gone) {
     for (const [call, inputs] of layer.calls.entries()) {
       if (inputs.length !== 1) {
-        throw new InputError(
+        throw noPlace(
           `layer ${layer.name}: it has ${inputs.length} inputs, so none can take its place`,
         );
       }

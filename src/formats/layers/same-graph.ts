@@ -8,9 +8,9 @@ import { type Attribute, intsAttribute } from "../../graph/attributes.ts";
 import { constantValue } from "../../graph/constants.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
-import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { noPlace } from "../no-place.ts";
 import { sameSizes } from "./weight-layout.ts";
 
 /**
@@ -22,9 +22,7 @@ import { sameSizes } from "./weight-layout.ts";
 export function requireSameGraph(expected: Graph, found: Graph, kind: string): void {
   const difference = graphDifference(expected, found);
   if (difference === undefined) return;
-  throw new InputError(
-    `the changes cannot be written as ${kind}: ${difference}; write it as .onnx`,
-  );
+  throw noPlace(`the changes cannot be written as ${kind}: ${difference}`);
 }
 
 /**
@@ -95,7 +93,7 @@ function valueDifference(expected: Graph, a: Turned, found: Graph, b: Turned): s
     return same ? undefined : `${label(one, a.value)} has no counterpart`;
   }
   if (sameOperator(one, other)) return undefined;
-  return `${label(one, a.value)} has no counterpart among the layers`;
+  return `${label(one, a.value)} has no counterpart in it`;
 }
 
 function sameNumbers(a: Tensor | undefined, b: Tensor | undefined): boolean {

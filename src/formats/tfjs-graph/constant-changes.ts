@@ -1,9 +1,9 @@
 import { constantValue } from "../../graph/constants.ts";
 import { DataType, dataTypeName } from "../../graph/data-type.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
-import { InputError } from "../../graph/input-error.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { fileBytes, sameSizes } from "../layers/weight-layout.ts";
+import { noPlace } from "../no-place.ts";
 import type { NewNumbers } from "./changed-groups.ts";
 import type { ConstantLayout } from "./constant-layout.ts";
 import type { PartsByNode } from "./graph-parts.ts";
@@ -49,7 +49,7 @@ export function constantChanges(
       const numbers = numbersOf(tensor, stored.dims, layout);
       changed.push({ stored: stored.name, reader, numbers });
     } else if (reader.node !== place.node) dropped.add(reader.node);
-    else throw new InputError(`node ${place.node}: it cannot do without ${stored.name}`);
+    else throw noPlace(`node ${place.node}: it cannot do without ${stored.name}`);
   }
   return { changed, biases, dropped };
 }
@@ -60,8 +60,8 @@ function tensorAt(edited: Graph, node: Node, { node: name, input }: ConstantPlac
   if (value === "") return undefined;
   const tensor = constantValue(edited, value);
   if (tensor === undefined) {
-    throw new InputError(
-      `node ${name}: its input ${value} is computed while the model runs; it was a constant`,
+    throw noPlace(
+      `node ${name}: its input ${value} is computed while the model runs, where it was a constant`,
     );
   }
   return tensor;
@@ -74,8 +74,8 @@ export function numbersOf(
   layout: ConstantLayout,
 ): NewNumbers {
   if (tensor.dataType !== DataType.FLOAT) {
-    throw new InputError(
-      `the constant ${tensor.name} is ${dataTypeName(tensor.dataType)} now; float32 is needed`,
+    throw noPlace(
+      `the constant ${tensor.name} is ${dataTypeName(tensor.dataType)} now, where float32 is needed`,
     );
   }
   const dims = layout.resizedDims(tensor.dims, before);

@@ -1,9 +1,10 @@
 import { floatAttribute } from "../../graph/attributes.ts";
 import { constantValue } from "../../graph/constants.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
-import { InputError } from "../../graph/input-error.ts";
+import type { InputError } from "../../graph/input-error.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { JsonObject } from "../layers/json.ts";
+import { noPlace } from "../no-place.ts";
 import { encodedText } from "./attributes.ts";
 import type { NewNumbers } from "./changed-groups.ts";
 import { numbersOf } from "./constant-changes.ts";
@@ -69,10 +70,12 @@ function operandsOf(
   });
 }
 
-function unwritable(node: Node): InputError {
-  return new InputError(
-    `the new ${node.opType} ${node.name} is no operator that a TensorFlow.js graph model is given; write it as .onnx`,
-  );
+function unwritable({ opType, name }: Node): InputError {
+  const reason =
+    opType === "BatchNormalization"
+      ? "does not normalize the channels of an image by stored numbers, as TensorFlow's FusedBatchNorm does"
+      : "is no operator that a TensorFlow.js graph model is given";
+  return noPlace(`the new ${opType} ${name} ${reason}`);
 }
 
 /** A Const whose numbers lie in the files of weights under its name. */

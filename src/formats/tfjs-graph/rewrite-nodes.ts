@@ -1,8 +1,8 @@
 import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
-import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import type { JsonObject } from "../layers/json.ts";
+import { noPlace, refuseRole } from "../no-place.ts";
 import type { WeightChanges } from "./changed-groups.ts";
 import { type ConstantChanges, constantChanges } from "./constant-changes.ts";
 import { FileNodes } from "./file-nodes.ts";
@@ -82,8 +82,8 @@ class Rewriter {
       if (left === undefined) this.file.removed.add(name);
       const gone = [...parts.keys()].find((part) => !left?.has(part));
       if (left !== undefined && gone !== undefined) {
-        throw new InputError(
-          `node ${name}: a part of it is gone (${gone}), which its operator cannot do without; write it as .onnx`,
+        throw noPlace(
+          `node ${name}: a part of it is gone (${gone}), which its operator cannot do without`,
         );
       }
       if (left === undefined) this.#removeBiasOf(name);
@@ -175,7 +175,7 @@ class Rewriter {
     const producer = indexOf(this.edited).producer(value);
     if (producer === undefined) {
       const input = this.#atInput(value);
-      if (input === undefined) throw new InputError(`the value ${value} has no counterpart`);
+      if (input === undefined) throw noPlace(`the value ${value} has no counterpart in the file`);
       return input;
     }
     const kept = this.#kept(producer);
@@ -183,8 +183,8 @@ class Rewriter {
     const key = partKey(kept.layer, kept.part, producer.output.indexOf(value));
     const result = this.#results.get(key);
     if (result === undefined) {
-      throw new InputError(
-        `node ${kept.layer}: something stands between its parts now, which is one operator; write it as .onnx`,
+      throw noPlace(
+        `node ${kept.layer}: something stands between its parts now, which is one operator`,
       );
     }
     const bias = this.#biasNodes.get(kept.layer);
@@ -202,6 +202,7 @@ class Rewriter {
   #emit(node: Node): string {
     const known = this.#emitted.get(node);
     if (known !== undefined) return known;
+    refuseRole(node, "graph models of TensorFlow.js");
     const { op, attr, operands } = newOperation(this.edited, node, this.#placement(node));
     const data = operands.flatMap((each) => ("value" in each ? [this.#reference(each.value)] : []));
     // Nodes of a graph model may stand in any order; behind what it reads is where it is looked for.

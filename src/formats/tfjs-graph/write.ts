@@ -1,6 +1,7 @@
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { requireSameGraph } from "../layers/same-graph.ts";
+import { withStoredWeights } from "../layers/stored-weights.ts";
 import type { SaveOptions } from "../onnx/write.ts";
 import { type EncodedModel, saveEncoded, written } from "../tfjs/write.ts";
 import { readGraphModel } from "./read.ts";
@@ -13,7 +14,8 @@ import { tfjsGraphSource } from "./source.ts";
  *
  * @throws InputError saying what the format has no place for.
  */
-export function encodeGraphModel(graph: Graph): EncodedModel {
+export function encodeGraphModel(edited: Graph): EncodedModel {
+  const graph = withStoredWeights(edited);
   const source = tfjsGraphSource(graph);
   if (source === undefined) {
     throw new InputError(

@@ -1,7 +1,7 @@
 import { floatAttribute } from "../../../graph/attributes.ts";
 import { constantValue } from "../../../graph/constants.ts";
-import { InputError } from "../../../graph/input-error.ts";
 import { shortestNumber } from "../../../graph/numbers.ts";
+import { noPlace } from "../../no-place.ts";
 import type { InsertedLayerRule } from "./inserted-layer.ts";
 
 /** What ONNX takes where a node says nothing; both in Keras' direction. */
@@ -20,8 +20,8 @@ export const insertedBatchNormalization: InsertedLayerRule = {
     const weights = WEIGHTS.map((name, position) => {
       const tensor = constantValue(graph, node.input[position + 1] ?? "");
       if (tensor === undefined) {
-        throw new InputError(
-          `node ${node.name}: its ${name} is computed while the model runs; a layer stores it`,
+        throw noPlace(
+          `node ${node.name}: its ${name} is computed while the model runs, where a layer stores it`,
         );
       }
       return { name, tensor };

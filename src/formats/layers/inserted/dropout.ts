@@ -1,7 +1,7 @@
 import { floatAttribute } from "../../../graph/attributes.ts";
 import { constantValue } from "../../../graph/constants.ts";
-import { InputError } from "../../../graph/input-error.ts";
 import { readFloat64, shortestNumber } from "../../../graph/numbers.ts";
+import { noPlace } from "../../no-place.ts";
 import type { InsertedLayerRule } from "./inserted-layer.ts";
 
 const DEFAULT_RATIO = 0.5;
@@ -13,8 +13,8 @@ export const insertedDropout: InsertedLayerRule = {
     const ratio = node.input[1] ?? "";
     const stored = ratio === "" ? undefined : constantValue(graph, ratio);
     if (ratio !== "" && stored === undefined) {
-      throw new InputError(
-        `node ${node.name}: its rate is computed while the model runs; a Dropout layer states it`,
+      throw noPlace(
+        `node ${node.name}: its rate is computed while the model runs, where a Dropout layer states it`,
       );
     }
     const [rate = DEFAULT_RATIO] =
