@@ -65,9 +65,7 @@ function network(): GraphFile {
 }
 
 test("every pass is in the table", () => {
-  expect(CASES.map(({ pass }) => pass)).toEqual(
-    expect.arrayContaining(PASSES.map(({ id }) => id)),
-  );
+  expect(CASES.map(({ pass }) => pass)).toEqual(expect.arrayContaining(PASSES.map(({ id }) => id)));
 });
 
 test.each(CASES)("$pass $options on a graph model", async (each) => {
