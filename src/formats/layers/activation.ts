@@ -58,6 +58,15 @@ const hardSigmoid: Activation = (call, { value }, part) =>
     beta: { float: 0.5 },
   });
 
+/** x·relu6(x + 3)/6 (Howard et al. 2019, "Searching for MobileNetV3"). */
+const hardSwish = gated(operator("HardSigmoid", { alpha: { float: 1 / 6 }, beta: { float: 0.5 } }));
+
+/** ln(1/(1 + e^(−x))) = −softplus(−x). */
+const logSigmoid: Activation = (call, { value }, part) => {
+  const opposite = call.add(`${part}/opposite`, "Neg", [value]);
+  return call.add(part, "Neg", [call.add(`${part}/softplus`, "Softplus", [opposite])]);
+};
+
 /** Activations by name, without underscores and in lower case. */
 const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
   ["linear", (_call: LayerCall, { value }: LayerValue) => value],
@@ -75,9 +84,24 @@ const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
   ["hardsigmoid", hardSigmoid],
   ["swish", gated(operator("Sigmoid"))],
   ["silu", gated(operator("Sigmoid"))],
-  ["hardswish", gated(operator("HardSigmoid", { alpha: { float: 1 / 6 }, beta: { float: 0.5 } }))],
+  ["hardswish", hardSwish],
+  // What Keras 3 saves for either name, as in MobileNetV3.
+  ["hardsilu", hardSwish],
   ["gelu", gelu(false)],
   ["gelunew", gelu(true)],
+  ["celu", operator("Celu")],
+  ["logsigmoid", logSigmoid],
+  [
+    "hardtanh",
+    (call: LayerCall, x: LayerValue, part: string) => clipped(call, x.value, part, -1, 1),
+  ],
+  ["hardshrink", operator("Shrink", { lambd: { float: 0.5 } })],
+  ["softshrink", operator("Shrink", { lambd: { float: 0.5 }, bias: { float: 0.5 } })],
+  [
+    "tanhshrink",
+    (call: LayerCall, { value }: LayerValue, part: string) =>
+      call.add(part, "Sub", [value, call.add(`${part}/tanh`, "Tanh", [value])]),
+  ],
   ["leakyrelu", operator("LeakyRelu", { alpha: { float: 0.2 } })],
   [
     "mish",
@@ -94,7 +118,7 @@ export function activated(call: LayerCall, x: LayerValue, part = "activation"): 
   const key = typeof name === "string" ? name.toLowerCase().replaceAll("_", "") : "";
   const activation = ACTIVATIONS.get(key);
   if (activation === undefined)
-    call.refuse(`its activation ${JSON.stringify(stated)} is not known`);
+    call.cannotExpress(`NormLens does not know its activation ${JSON.stringify(stated)}`);
   return { ...x, value: (activation as Activation)(call, x, part) };
 }
 
@@ -102,10 +126,11 @@ export function activated(call: LayerCall, x: LayerValue, part = "activation"): 
 function relu(call: LayerCall): LayerValue {
   const { fields, input } = call;
   const slope = fields.number("negative_slope", 0);
-  if (fields.number("threshold", 0) !== 0) call.refuse("a ReLU with a threshold is not supported");
+  if (fields.number("threshold", 0) !== 0)
+    call.cannotExpress("no operator is a ReLU with a threshold");
   const most = fields.has("max_value") ? fields.number("max_value") : undefined;
   if (most !== undefined && slope !== 0) {
-    call.refuse("a ReLU with both max_value and negative_slope is not supported");
+    call.cannotExpress("no operator is a ReLU with both max_value and negative_slope");
   }
   if (most !== undefined) return { ...input, value: clipped(call, input.value, "main", 0, most) };
   if (slope === 0) return call.elementwise("main", "Relu");

@@ -43,8 +43,17 @@ export function inboundCalls(value: Json | undefined, where: string): TensorRefe
   });
 }
 
-/** A list of references; a single one may stand without the list around it. */
+/**
+ * The references of a model's inputs or outputs: a list; one without a list around it; or, of models
+ * that take or give their tensors by name, an object whose tensors Keras counts in the order of their
+ * names (tree.flatten).
+ */
 export function tensorReferences(value: Json | undefined, where: string): TensorReference[] {
+  if (isObject(value)) {
+    return Object.keys(value)
+      .sort()
+      .flatMap((name) => tensorReferences(value[name], `${where}.${name}`));
+  }
   if (!isList(value)) return [];
   const list = typeof value[0] === "string" ? [value] : value;
   return list.map((item) => reference(item, where));

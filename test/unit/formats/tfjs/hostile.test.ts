@@ -50,11 +50,6 @@ const CASES: readonly Case[] = [
   { what: "no input shape", change: ['"batch_input_shape"', '"b"'], told: /no input shape/ },
   { what: "an open width", change: ["[null,4]", "[null,null]"], told: /last axis is not known/ },
   {
-    what: "an activation",
-    change: ['"linear"', '"lunar"'],
-    told: /activation "lunar" is not known/,
-  },
-  {
     what: "a path upwards",
     change: ["group1-shard1of", "../group1-shard1of"],
     told: /not allowed/,
