@@ -4,15 +4,18 @@
 
 makes test/fixtures/keras/*.gz, the files each by itself through gzip (HDF5 is mostly empty space), and
 keras-files.json.gz: for each model its inputs in units of 1/32, its outputs, and how many
-BatchNormalization layers it has. hostile-*.h5.gz are HDF5 files that refer to other files. Names of
-models behind the command write the files of those alone, as a .keras file states when it was saved.
+BatchNormalization layers it has. hostile-*.h5.gz are HDF5 files that refer to other files, or
+expand to far more than they say. Names of models behind the command write the files of those alone,
+as a .keras file states when it was saved.
 """
 
 import gzip
 import json
 import pathlib
+import struct
 import sys
 import tempfile
+import zlib
 
 import h5py
 import keras
@@ -147,6 +150,28 @@ def chain():
     )
 
 
+def repeated_text(path, length, count):
+    """An attribute of one long text, and one of a list whose texts are all that same one in the file."""
+    with h5py.File(path, "w") as file:
+        file.attrs.create("long", "x" * length, dtype=h5py.string_dtype())
+        file.attrs.create("names", ["eight---"] * count, dtype=h5py.string_dtype())
+    data = bytearray(path.read_bytes())
+
+    def places(size):
+        """A text of any length is told by its length, and the address and number of where it is."""
+        for at in range(len(data) - 16):
+            found, address, _ = struct.unpack_from("<IQI", data, at)
+            if found == size and data[address : address + 4] == b"GCOL":
+                yield at
+
+    (long,) = places(length)
+    names = list(places(8))
+    assert len(names) == count
+    for at in names:
+        data[at : at + 16] = data[long : long + 16]
+    path.write_bytes(data)
+
+
 def save_hostile(folder):
     with h5py.File(folder / "numbers.h5", "w") as file:
         file["numbers"] = np.zeros(4, "f4")
@@ -161,6 +186,19 @@ def save_hostile(folder):
                 group.create_virtual_dataset("numbers", virtual)
             else:
                 group.create_dataset("numbers", (4,), "f4", external=[("/etc/hostname", 0, 16)])
+    repeated_text(folder / "hostile-texts.h5", 1_000_000, 3000)
+    repeated_text(folder / "hostile-shared-text.h5", 100_000, 9)
+    # Four numbers, in a chunk that expands to half a gigabyte.
+    with h5py.File(folder / "hostile-chunk.h5", "w") as file:
+        numbers = file.create_dataset("numbers", (4,), "f4", chunks=(4,), compression="gzip")
+        deflate = zlib.compressobj(9)
+        parts = [deflate.compress(bytes(1 << 24)) for _ in range(32)]
+        numbers.id.write_direct_chunk((0,), b"".join(parts) + deflate.flush())
+    # Four numbers, in a chunk of a gigabyte.
+    with h5py.File(folder / "hostile-chunk-shape.h5", "w") as file:
+        chunks = {"maxshape": (None,), "chunks": (2**28,), "compression": "gzip"}
+        numbers = file.create_dataset("numbers", (4,), "f4", **chunks)
+        numbers.id.write_direct_chunk((0,), zlib.compress(bytes(16)))
 
 
 FIXTURES.mkdir(exist_ok=True)

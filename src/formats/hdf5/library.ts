@@ -1,5 +1,6 @@
 import type { Dataset, File, Group, Module } from "h5wasm";
 import { InputError } from "../../graph/input-error.ts";
+import { MemoryLimit } from "./memory-limit.ts";
 
 /** The HDF5 library of h5wasm and a file that it has open. */
 export interface OpenHdf5 {
@@ -7,6 +8,11 @@ export interface OpenHdf5 {
   readonly file: File;
   isGroup(object: unknown): object is Group;
   isDataset(object: unknown): object is Dataset;
+}
+
+/** A file that is being read, by a library whose memory is bounded. */
+export interface BoundedHdf5 extends OpenHdf5 {
+  readonly memory: MemoryLimit;
 }
 
 let opened = 0;
@@ -19,19 +25,26 @@ let opened = 0;
  */
 export async function withHdf5<Result>(
   bytes: Uint8Array,
-  use: (open: OpenHdf5) => Result,
+  use: (open: BoundedHdf5) => Result,
 ): Promise<Result> {
   const { File, module, isGroup, isDataset } = await loadLibrary();
   const name = `model-${++opened}.h5`;
+  const memory = new MemoryLimit(module, bytes.length);
   let file: File | undefined;
   try {
     // Without canOwn the bytes would be there twice.
     module.FS.writeFile(name, bytes, { canOwn: true } as { flags?: string });
-    file = new File(name, "r");
-    return use({ module, file, isGroup, isDataset });
+    return memory.during(() => {
+      file = new File(name, "r");
+      return use({ module, file, isGroup, isDataset, memory });
+    });
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(`the HDF5 file is damaged or cut off: ${reason(error)}`);
+    throw new InputError(
+      memory.reached
+        ? `the HDF5 file expands to more memory than its ${bytes.length} bytes and the sizes that it states allow`
+        : `the HDF5 file is damaged or cut off: ${reason(error)}`,
+    );
   } finally {
     closeQuietly(file);
     module.FS.unlink(name);

@@ -1,7 +1,7 @@
 import type { Attribute, Dataset, Group } from "h5wasm";
 import { InputError } from "../../graph/input-error.ts";
 import { elementCount } from "../../graph/tensor.ts";
-import { type OpenHdf5, withHdf5 } from "./library.ts";
+import { type BoundedHdf5, withHdf5 } from "./library.ts";
 import type { Hdf5Attribute, Hdf5Dataset, Hdf5Group, Hdf5Node, NumberType } from "./tree.ts";
 
 /** Real files nest about ten groups; a group that lies in itself would never end. */
@@ -10,8 +10,20 @@ const DEEPEST_GROUP = 60;
 /** A link takes at least that much of a file; more objects than that are the same ones over and over. */
 const SMALLEST_OBJECT_BYTES = 40;
 
+/** Of one object; Keras has a few, and the library looks for each among all others. */
+const MOST_ATTRIBUTES = 1000;
+
+/** Of a file: a model of 20,000 layers has a tenth of that. */
+const MOST_OBJECTS = 1_000_000;
+
+/** What an attribute takes beside its name and its value. */
+const SMALLEST_ATTRIBUTE_BYTES = 16;
+
 /** Everything a file's datasets may expand to. */
 const LARGEST_EXPANSION_BYTES = 2 ** 31;
+
+/** Chunks of a dataset that may grow can be larger than what is in it; real ones are about 1 MB. */
+const LARGEST_SPARE_CHUNK_BYTES = 2 ** 26;
 
 /** Deflate never does better, so that a dataset of more than this times the file is made up. */
 const BEST_COMPRESSION = 1032;
@@ -36,9 +48,10 @@ export async function readHdf5(bytes: Uint8Array): Promise<Hdf5Group> {
 class Hdf5Reader {
   #objects = 0;
   #expanded = 0;
+  #attributeBytes = 0;
 
   constructor(
-    readonly open: OpenHdf5,
+    readonly open: BoundedHdf5,
     readonly fileBytes: number,
   ) {}
 
@@ -48,10 +61,14 @@ class Hdf5Reader {
     }
     const children = new Map<string, Hdf5Node>();
     for (const name of group.keys()) {
-      if (++this.#objects * SMALLEST_OBJECT_BYTES > this.fileBytes) {
+      const before = this.#objects++;
+      if (this.#objects * SMALLEST_OBJECT_BYTES > this.fileBytes) {
         throw new InputError(
-          `the HDF5 file leads to more than ${this.#objects - 1} objects, which its ${this.fileBytes} bytes cannot hold`,
+          `the HDF5 file leads to more than ${before} objects, which its ${this.fileBytes} bytes cannot hold`,
         );
+      }
+      if (before === MOST_OBJECTS) {
+        throw new InputError(`the HDF5 file has more than ${MOST_OBJECTS} groups and datasets`);
       }
       children.set(name, this.#node(group, name, path === "" ? name : `${path}/${name}`, depth));
     }
@@ -98,9 +115,20 @@ class Hdf5Reader {
         `${path} has shape [${shape}], more than the file's ${this.fileBytes} bytes can hold`,
       );
     }
+    if (!(chunkBytes <= Math.max(byteLength, LARGEST_SPARE_CHUNK_BYTES))) {
+      throw new InputError(
+        `${path} has chunks of shape [${chunks}], ${chunkBytes} bytes each, and ${byteLength} bytes in all`,
+      );
+    }
     const type = shape === null ? undefined : numberType(metadata);
     const attributes = this.#attributes(dataset, path);
-    const bytes = type === undefined ? new Uint8Array() : this.#numbers(path, byteLength);
+    // A chunk is there compressed, expanded, and once more while the library finds how large it gets.
+    const bytes =
+      type === undefined
+        ? new Uint8Array()
+        : this.open.memory.allowing(byteLength + 4 * chunkBytes, () =>
+            this.#numbers(path, byteLength),
+          );
     const level = deflate?.cd_values[0];
     return { kind: "dataset", attributes, shape: shape ?? [], type, bytes, chunks, deflate: level };
   }
@@ -120,11 +148,17 @@ class Hdf5Reader {
 
   #attributes(object: Group | Dataset, path: string): Map<string, Hdf5Attribute> {
     const attributes = new Map<string, Hdf5Attribute>();
-    for (const [name, attribute] of Object.entries(object.attrs)) {
-      attributes.set(
-        name,
-        this.#attribute(attribute, `attribute ${name} of ${path || "the file"}`),
+    const { attrs } = object;
+    const names = Object.keys(attrs);
+    const owner = path || "the file";
+    if (names.length > MOST_ATTRIBUTES) {
+      throw new InputError(
+        `${owner} has ${names.length} attributes; ${MOST_ATTRIBUTES} at most are read`,
       );
+    }
+    for (const name of names) {
+      const attribute = attrs[name] as Attribute;
+      attributes.set(name, this.#attribute(attribute, `attribute ${name} of ${owner}`));
     }
     return attributes;
   }
@@ -135,18 +169,26 @@ class Hdf5Reader {
     if (typeof dtype !== "string" || shape === null || !(elements <= this.fileBytes)) {
       throw new InputError(`${what} is neither text nor numbers`);
     }
-    // Groups that are the same one behind several links state the same attributes again and again.
-    this.#expanded += elements;
-    if (this.#expanded > LARGEST_EXPANSION_BYTES) {
-      throw new InputError(
-        `what the HDF5 file leads to is more than ${LARGEST_EXPANSION_BYTES} bytes`,
-      );
-    }
+    this.#countAttribute(SMALLEST_ATTRIBUTE_BYTES + elements, what);
     const { value } = attribute;
     const list = shape.length === 0 ? [value] : Array.from(value as ArrayLike<unknown>);
     const plain = list.every((item) => ["string", "number", "bigint"].includes(typeof item));
     if (!plain) throw new InputError(`${what} is neither text nor numbers`);
+    const texts = list.filter((item) => typeof item === "string");
+    if (metadata.vlen) {
+      const length = texts.reduce((sum, text) => sum + text.length, 0);
+      this.#countAttribute(length, what);
+    }
     return { shape, type: dtype, values: list as (string | number | bigint)[] };
+  }
+
+  /** Attributes are never compressed; only those that are the same ones behind several links add up. */
+  #countAttribute(bytes: number, what: string): void {
+    this.#attributeBytes += bytes;
+    if (this.#attributeBytes <= this.fileBytes) return;
+    throw new InputError(
+      `up to ${what}, the HDF5 file's attributes are more than its ${this.fileBytes} bytes can hold`,
+    );
   }
 }
 

@@ -118,3 +118,52 @@ test("half precision is read, and written as float32, which holds every such num
   expect(before.type).toEqual({ kind: "float", size: 2, signed: false });
   expect(after.type).toEqual({ kind: "float", size: 4, signed: false });
 });
+
+test("texts that are one and the same thousands of times are not expanded", async () => {
+  const before = process.memoryUsage().rss;
+  await expect(readHdf5(fixture("hostile-texts.h5"))).rejects.toThrow(
+    /expands to more memory than its \d+ bytes and the sizes that it states allow/,
+  );
+  // Three gigabytes otherwise, or as much as the library can get.
+  expect(process.memoryUsage().rss - before).toBeLessThan(400e6);
+});
+
+test("a text that several attributes share counts each time", async () => {
+  await expect(readHdf5(fixture("hostile-shared-text.h5"))).rejects.toThrow(
+    /up to attribute names of the file, the HDF5 file's attributes are more than its \d+ bytes/,
+  );
+});
+
+test("attributes that are met again and again behind links are bounded", async () => {
+  const told = await refused(({ file }) => {
+    const group = file.create_group("group");
+    for (let index = 0; index < 30; index++)
+      group.create_attribute(`text${index}`, "y".repeat(500), [], "S500");
+    for (let index = 0; index < 100; index++) file.create_hard_link("/group", `again${index}`);
+  });
+  expect(told).toMatch(/InputError: up to attribute .*, the HDF5 file's attributes are more than/);
+});
+
+test("an object with very many attributes is refused by its name", async () => {
+  const told = await refused(({ file }) => {
+    const group = file.create_group("group");
+    for (let index = 0; index < 1001; index++) group.create_attribute(`a${index}`, 1);
+  });
+  expect(told).toBe("InputError: group has 1001 attributes; 1000 at most are read");
+});
+
+test("chunks that are far larger than their dataset are refused", async () => {
+  await expect(readHdf5(fixture("hostile-chunk-shape.h5"))).rejects.toThrow(
+    "numbers has chunks of shape [268435456], 1073741824 bytes each, and 16 bytes in all",
+  );
+});
+
+test("a compressed chunk that expands far beyond its shape is not expanded", async () => {
+  const before = process.memoryUsage().rss;
+  await expect(readHdf5(fixture("hostile-chunk.h5"))).rejects.toThrow(
+    /expands to more memory than its \d+ bytes and the sizes that it states allow/,
+  );
+  expect(process.memoryUsage().rss - before).toBeLessThan(400e6);
+  // The library is as good as before.
+  expect((await readHdf5(fixture("half.h5"))).children.has("model_weights")).toBe(true);
+});
