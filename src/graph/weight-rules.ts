@@ -80,6 +80,38 @@ export function constraintText({ kind, axes, minimum, maximum, rate }: WeightCon
   }
 }
 
+/**
+ * Whether two constraints ask the same of a weight, in whatever axes each of them sees it: the same
+ * elements in each norm, and the same numbers.
+ *
+ * @param dims of the weight as the node reads it.
+ */
+export function sameConstraint(
+  a: WeightConstraint,
+  b: WeightConstraint,
+  dims: readonly number[],
+): boolean {
+  const numbers = ({ kind, minimum, maximum, rate }: WeightConstraint) =>
+    `${[kind, minimum, maximum, rate]}`;
+  return numbers(a) === numbers(b) && normRuns(a, dims) === normRuns(b, dims);
+}
+
+/**
+ * The axes from the left, those of a norm and those that tell norms apart, neighbours of a kind joined;
+ * axes of size 1 are of no kind.
+ */
+function normRuns({ axes, view }: WeightConstraint, dims: readonly number[]): string {
+  const runs: { inNorm: boolean; size: number }[] = [];
+  for (const [axis, size] of (view ?? dims).entries()) {
+    if (size === 1) continue;
+    const inNorm = axes.includes(axis);
+    const last = runs.at(-1);
+    if (last?.inNorm === inNorm) last.size *= size;
+    else runs.push({ inNorm, size });
+  }
+  return JSON.stringify(runs);
+}
+
 function noteOf(node: Node, key: string): Record<string, unknown> | undefined {
   const note = node.metadataProps.find((entry) => entry.key === key);
   if (note === undefined) return undefined;

@@ -5,10 +5,12 @@ import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
+import { withWeightRules } from "../graph/weight-rules.ts";
 import { unitNorms } from "../operators/unit-sums.ts";
 import type { ReportTable } from "../protocol/reports.ts";
 import { type Candidate, sitesOf } from "./candidates.ts";
 import { changedName } from "./changed-name.ts";
+import { maxNormConstraint, otherConstraint } from "./max-norm-constraint.ts";
 import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
 import { isRefusal, nodeLabel } from "./refusal.ts";
 import { scaledTensor } from "./scaled-tensor.ts";
@@ -36,18 +38,29 @@ export const projectMaxNorm: Pass = {
       default: 3,
       minimum: 0,
     },
+    {
+      name: "constraint",
+      description:
+        "also state the limit as the layers' own max-norm constraint, which training with Keras or NormLens goes by from then on",
+      kind: "boolean",
+      default: false,
+    },
   ],
   data: "never",
   preserves: () => "nothing",
-  find: (graph) =>
-    sitesOf(candidates(graph), (_, id) => ({ title: `Limit the weight norms of ${id}` })),
+  find: (graph, options) =>
+    sitesOf(candidates(graph, options.constraint === true), (_, id) => ({
+      title: `Limit the weight norms of ${id}`,
+    })),
   apply,
 };
 
-function candidates(graph: Graph): readonly Candidate<UnitWeight>[] {
+function candidates(graph: Graph, constrains: boolean): readonly Candidate<UnitWeight>[] {
   return graph.nodes.flatMap((node) => {
     const weight = unitWeight(graph, node);
-    return weight === undefined ? [] : [{ node, plan: weight }];
+    if (weight === undefined) return [];
+    if (isRefusal(weight) || !constrains) return [{ node, plan: weight }];
+    return [{ node, plan: otherConstraint(node, weight.input) ?? weight }];
   });
 }
 
@@ -73,9 +86,10 @@ function apply(
     );
   }
   const wanted = requireSites(projectMaxNorm, graph, sites, options);
+  const constrains = options.constraint === true;
   const skipped: { node: string; reason: string }[] = [];
   const projections = new Map<string, Projection>();
-  for (const { node, plan: weight } of candidates(graph)) {
+  for (const { node, plan: weight } of candidates(graph, constrains)) {
     if (!wanted(siteId(node))) continue;
     if (isRefusal(weight)) {
       skipped.push({ node: siteId(node), reason: weight.reason });
@@ -89,13 +103,13 @@ function apply(
   const all = [...projections.values()];
   const changed = all.filter(({ factors }) => factors.some((factor) => factor < 1));
   return {
-    graph: projected(graph, changed),
-    applied: changed.flatMap(({ readers }) =>
+    graph: projected(graph, changed, constrains ? { all, limit } : undefined),
+    applied: (constrains ? all : changed).flatMap(({ readers }) =>
       readers.map(({ node }) => ({ node: siteId(node), into: siteId(node) })),
     ),
     skipped,
     siteOutputs: [],
-    statement: statementOf(all, limit),
+    statement: statementOf(all, limit, constrains),
     tables: [tableOf(all, limit)],
   };
 }
@@ -138,7 +152,12 @@ function projectionOf(weight: UnitWeight, limit: number): Projection {
   return { weight, readers: [weight], norms, factors };
 }
 
-function projected(graph: Graph, changed: readonly Projection[]): Graph {
+/** @param stated the layers that get the limit as their constraint. */
+function projected(
+  graph: Graph,
+  changed: readonly Projection[],
+  stated: { readonly all: readonly Projection[]; readonly limit: number } | undefined,
+): Graph {
   const names = { builder: new GraphBuilder(takenNames(graph)), ending: "limited" };
   const initializers: Tensor[] = [];
   const inputs = new Map<Node, Map<number, string>>();
@@ -151,23 +170,35 @@ function projected(graph: Graph, changed: readonly Projection[]): Graph {
       inputs.set(node, (inputs.get(node) ?? new Map<number, string>()).set(input, name));
     }
   }
-  const replace = new Map(
-    [...inputs].map(([node, names]): [Node, readonly Node[]] => {
-      const input = node.input.map((value, position) => names.get(position) ?? value);
-      return [node, [changeNode(node, { input })]];
-    }),
-  );
+  const replace = new Map<Node, readonly Node[]>();
+  for (const [node, names] of inputs) {
+    const input = node.input.map((value, position) => names.get(position) ?? value);
+    replace.set(node, [changeNode(node, { input })]);
+  }
+  for (const weight of stated?.all.flatMap(({ readers }) => readers) ?? []) {
+    const node = replace.get(weight.node)?.[0] ?? weight.node;
+    const constraint = maxNormConstraint(weight, stated?.limit ?? 0);
+    replace.set(weight.node, [withWeightRules(node, weight.input, { constraint })]);
+  }
   return changeGraph(graph, { replace, initializers });
 }
 
-function statementOf(projections: readonly Projection[], limit: number): string {
+function statementOf(
+  projections: readonly Projection[],
+  limit: number,
+  constrains: boolean,
+): string {
   const count = (each: Projection) => each.factors.filter((factor) => factor < 1).length;
   const scaled = projections.reduce((sum, each) => sum + count(each), 0);
   const units = projections.reduce((sum, { norms }) => sum + norms.length, 0);
   const layers = projections.filter((each) => count(each) > 0).length;
-  return scaled === 0
-    ? `No unit's weights are longer than ${limit}: nothing is changed.`
-    : `${scaled} of ${units} units in ${layers} of ${projections.length} layers were shortened to ‖w‖ = ${limit}; the function is another one.`;
+  const done =
+    scaled === 0
+      ? `No unit's weights are longer than ${limit}: ${constrains ? "no weight" : "nothing"} is changed.`
+      : `${scaled} of ${units} units in ${layers} of ${projections.length} layers were shortened to ‖w‖ = ${limit}; the function is another one.`;
+  return constrains
+    ? `${done} Each of the ${projections.length} layers has the limit as its constraint.`
+    : done;
 }
 
 function tableOf(projections: readonly Projection[], limit: number): ReportTable {

@@ -10,6 +10,7 @@ import type { Json } from "./json.ts";
 import type { WeightPlace, WeightUse } from "./layer-call.ts";
 import { newWeights } from "./new-weights.ts";
 import type { LayerRecord } from "./read-layers.ts";
+import { type EditedUse, ruleFields } from "./rule-edits.ts";
 import { fileBytes, sameSizes } from "./weight-layout.ts";
 
 /** What an edit of the graph amounts to in terms of the layers it came from. */
@@ -91,11 +92,27 @@ export function findLayerEdits(
       const changed = { ...sizeFields(edit), ...(switched ? { [flag]: present } : {}) };
       if (Object.keys(changed).length > 0) fields.set(path, { ...fields.get(path), ...changed });
     }
+    const rules = ruleFields(record, editedUses(record, after, weights));
+    if (Object.keys(rules).length > 0) fields.set(path, { ...fields.get(path), ...rules });
   }
   const resized = weights.some(
     ({ use, dims }) => use.stored !== undefined && !sameSizes(dims, use.storedDims),
   );
   return { removed, fields, inserted, weights, resized };
+}
+
+/** The weights of a layer with the nodes that read them in its first call. */
+function editedUses(
+  { path, calls }: LayerRecord,
+  nodes: NodesByOrigin,
+  weights: readonly WeightEdit[],
+): EditedUse[] {
+  return (calls[0]?.places ?? []).flatMap(({ part, input, use }) => {
+    const node = nodes.get(originKey(path.join("/"), 0, part));
+    if (node === undefined) return [];
+    const dims = weights.find((edit) => edit.use === use)?.dims ?? use.storedDims;
+    return [{ use, node, input, dims }];
+  });
 }
 
 /** A node that is there for the sake of one weight, which the layer can go without. */

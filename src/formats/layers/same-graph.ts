@@ -10,6 +10,7 @@ import type { Graph, Node } from "../../graph/graph.ts";
 import { indexOf } from "../../graph/index.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { sameConstraint, weightRules } from "../../graph/weight-rules.ts";
 import { noPlace } from "../no-place.ts";
 import { sameSizes } from "./weight-layout.ts";
 
@@ -92,8 +93,26 @@ function valueDifference(expected: Graph, a: Turned, found: Graph, b: Turned): s
     const same = one === other && a.value === b.value;
     return same ? undefined : `${label(one, a.value)} has no counterpart`;
   }
-  if (sameOperator(one, other)) return undefined;
+  if (sameOperator(one, other)) return ruleDifference(expected, one, other);
   return `${label(one, a.value)} has no counterpart in it`;
+}
+
+/** A rule of a weight that the file does not state; what it states beyond is its own. */
+function ruleDifference(graph: Graph, expected: Node, found: Node): string | undefined {
+  for (const [input, value] of expected.input.entries()) {
+    const [rules, others] = [weightRules(expected, input), weightRules(found, input)];
+    const dims = constantValue(graph, value)?.dims ?? [];
+    const { constraint, regularizer } = rules;
+    const lost =
+      constraint !== undefined &&
+      !(others.constraint && sameConstraint(constraint, others.constraint, dims));
+    if (lost) return `the constraint of ${label(expected, value)} has no counterpart in it`;
+    const { l1 = 0, l2 = 0 } = others.regularizer ?? {};
+    if (regularizer !== undefined && (l1 !== regularizer.l1 || l2 !== regularizer.l2)) {
+      return `the regularizer of ${label(expected, value)} has no counterpart in it`;
+    }
+  }
+  return undefined;
 }
 
 function sameNumbers(a: Tensor | undefined, b: Tensor | undefined): boolean {

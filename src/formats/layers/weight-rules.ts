@@ -19,13 +19,17 @@ export function weightRulesOf(
   layout: WeightLayout,
   dialect: Dialect,
 ): WeightRules {
-  const stem = weight.replace(/(.)_kernel$/, "$1");
-  const regularizer = regularizerOf(fields.value(`${stem}_regularizer`), dialect);
-  const constraint = constraintOf(fields.value(`${stem}_constraint`), stored, layout);
+  const regularizer = regularizerOf(fields.value(ruleField(weight, "regularizer")), dialect);
+  const constraint = constraintOf(fields.value(ruleField(weight, "constraint")), stored, layout);
   return {
     ...(regularizer === undefined ? {} : { regularizer }),
     ...(constraint === undefined ? {} : { constraint }),
   };
+}
+
+/** The field of a layer's config that states a rule of its weight: "kernel_constraint". */
+export function ruleField(weight: string, rule: keyof WeightRules): string {
+  return `${weight.replace(/(.)_kernel$/, "$1")}_${rule}`;
 }
 
 /** A regularizer of what a layer puts out; TensorFlow.js keeps the field and does nothing with it. */
@@ -77,7 +81,7 @@ function constraintOf(
 }
 
 /** The axes of the file in the graph's order; undefined where a layout does not tell them apart. */
-function axesIn(
+export function axesIn(
   axis: Json,
   stored: readonly number[],
   { order, dims }: WeightLayout,

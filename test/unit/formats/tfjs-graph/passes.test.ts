@@ -35,6 +35,11 @@ const CASES: readonly PassCase[] = [
   { pass: "apply-weight-norm", places: 4 },
   { pass: "remove-weight-norm", places: 0 },
   { pass: "project-max-norm", options: { limit: 0.1 }, places: 4 },
+  {
+    pass: "project-max-norm",
+    options: { limit: 0.1, constraint: true },
+    refused: /the constraint of .* has no counterpart in it/,
+  },
   { pass: "prune-magnitude", places: 4 },
   { pass: "prune-magnitude", options: { structure: "channels", scope: "layer" }, places: 3 },
 ];
