@@ -27,52 +27,13 @@ import { TRAINING_PANEL, TrainingPanels } from "./host/training/training-panels.
 /** Registers what the host offers. Nothing is read and no process started before it is needed. */
 export function activate(context: vscode.ExtensionContext): void {
   const started = performance.now();
-  const log = vscode.window.createOutputChannel("NormLens", { log: true });
-  const launch: EngineLaunch = {
-    entry: vscode.Uri.joinPath(context.extensionUri, "dist", "engine.js").fsPath,
-    execArgv: engineArguments,
-  };
-  const engine = new EngineClient(launch, log);
-  const status = new EngineStatus(engine);
-  const documents = new ModelDocuments();
-  const reports = new ReportDocuments();
-  const createEngine = () => new EngineClient(launch, log);
-  const techniques = new TechniqueList(engine);
-  const training = new TrainingPanels(context, engine, documents, techniques, createEngine);
-  const data = new DataChoice(context.workspaceState);
-  const runner = new TechniqueRunner({ engine, documents, reports, techniques, data });
-  const texts = new TextViews(engine, documents);
-  const parts: HostParts = {
-    context,
-    log,
-    engine,
-    documents,
-    reports,
-    texts,
-    training,
-    runner,
-    data,
-  };
-  documents.onDidChange((uri) => {
-    const state = documents.get(uri)?.state;
-    if (state?.kind === "ready") status.setRuntime(state.view.runtime);
-  });
+  const parts = createParts(context);
+  const { log, engine, documents, reports, runner, texts, training } = parts;
   context.subscriptions.push(
-    log,
-    engine,
-    status,
-    documents,
-    reports,
-    texts,
-    training,
-    ...[MODEL_EDITOR, LAYERS_EDITOR].map((editor) =>
-      vscode.window.registerCustomEditorProvider(
-        editor,
-        new ModelEditorProvider(context, engine, documents, runner),
-        { supportsMultipleEditorsPerDocument: true },
-      ),
-    ),
+    ...[log, engine, documents, reports, texts, training],
+    showEngineStatus(parts),
     recoverDocuments(engine, documents),
+    registerModelEditors(parts),
     vscode.window.registerWebviewPanelSerializer(TRAINING_PANEL, training),
     registerTextViews(texts, context.extensionUri),
     registerModelJson(
@@ -89,4 +50,44 @@ export function activate(context: vscode.ExtensionContext): void {
     registerRunCommands(parts),
   );
   log.info(`activated in ${(performance.now() - started).toFixed(1)} ms`);
+}
+
+function createParts(context: vscode.ExtensionContext): HostParts {
+  const log = vscode.window.createOutputChannel("NormLens", { log: true });
+  const launch: EngineLaunch = {
+    entry: vscode.Uri.joinPath(context.extensionUri, "dist", "engine.js").fsPath,
+    execArgv: engineArguments,
+  };
+  const createEngine = () => new EngineClient(launch, log);
+  const engine = createEngine();
+  const documents = new ModelDocuments();
+  const reports = new ReportDocuments();
+  const techniques = new TechniqueList(engine);
+  const data = new DataChoice(context.workspaceState);
+  const runner = new TechniqueRunner({ engine, documents, reports, techniques, data });
+  const texts = new TextViews(engine, documents);
+  // Each run has an engine of its own, which Stop may kill.
+  const training = new TrainingPanels(context, engine, documents, techniques, createEngine);
+  return { context, log, engine, documents, reports, texts, training, runner, data };
+}
+
+/** The status bar's entry; its tooltip names the runtime, which a model that was opened tells. */
+function showEngineStatus({ engine, documents }: HostParts): vscode.Disposable {
+  const status = new EngineStatus(engine);
+  documents.onDidChange((uri) => {
+    const state = documents.get(uri)?.state;
+    if (state?.kind === "ready") status.setRuntime(state.view.runtime);
+  });
+  return status;
+}
+
+function registerModelEditors({ context, engine, documents, runner }: HostParts) {
+  const registrations = [MODEL_EDITOR, LAYERS_EDITOR].map((editor) =>
+    vscode.window.registerCustomEditorProvider(
+      editor,
+      new ModelEditorProvider(context, engine, documents, runner),
+      { supportsMultipleEditorsPerDocument: true },
+    ),
+  );
+  return vscode.Disposable.from(...registrations);
 }

@@ -1,4 +1,5 @@
 import type { DataReport } from "./data-report.ts";
+import type { SaveFileMessage } from "./save-file.ts";
 
 /** Messages between the panel that shows a data set and its page. */
 
@@ -14,4 +15,4 @@ export type FromDataPage =
   | { readonly type: "ready" }
   /** Reads the data set again; without the model where it does not fit. */
   | { readonly type: "readAgain"; readonly withModel: boolean }
-  | { readonly type: "saveFile"; readonly suggestedName: string; readonly content: ArrayBuffer };
+  | SaveFileMessage;

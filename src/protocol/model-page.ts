@@ -1,5 +1,6 @@
 import type { DocumentView, NodeDetail, OptionValues, TechniqueDescription } from "./engine.ts";
 import type { PassReport } from "./reports.ts";
+import type { SaveFileMessage } from "./save-file.ts";
 
 /** Messages between the custom editor's host side and its page. */
 
@@ -46,7 +47,7 @@ export type FromModelPage =
   | { readonly type: "openAsText" }
   | { readonly type: "train" }
   /** A chart or table of the page; the host asks where it goes. */
-  | { readonly type: "saveFile"; readonly suggestedName: string; readonly content: ArrayBuffer };
+  | SaveFileMessage;
 
 /** A pass on some sites; all applicable sites when left out. */
 export interface PassSelection {

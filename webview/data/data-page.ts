@@ -7,6 +7,7 @@ import "../charts/class-chart.ts";
 import "../charts/histogram-chart.ts";
 import { counted } from "../elements/format.ts";
 import { icon } from "../elements/icons.ts";
+import { answerEvents } from "../elements/page-events.ts";
 import "../elements/report-table.ts";
 import { connectHost } from "../host.ts";
 import { pageHeaderStyles, pageStyles } from "../theme/page-styles.ts";
@@ -32,11 +33,8 @@ export class DataPage extends LitElement {
     super.connectedCallback();
     this.#host.listen((message) => this.onMessage(message));
     this.#host.send({ type: "ready" });
-    this.addEventListener("save-file", ({ detail }) =>
-      this.#host.send({ type: "saveFile", ...detail }),
-    );
-    this.addEventListener("notice", ({ detail }) => {
-      this.noticeText = detail;
+    answerEvents(this, this.#host, (sentence) => {
+      this.noticeText = sentence;
     });
   }
 

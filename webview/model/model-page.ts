@@ -3,6 +3,7 @@ import { customElement, query, state } from "lit/decorators.js";
 import "@vscode-elements/elements/dist/vscode-button/index.js";
 import type { FromModelPage, ToModelPage } from "../../src/protocol/model-page.ts";
 import { icon } from "../elements/icons.ts";
+import { answerEvents } from "../elements/page-events.ts";
 import { connectHost } from "../host.ts";
 import { pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
@@ -64,11 +65,8 @@ export class ModelPage extends LitElement {
     this.addEventListener("close-change", () => {
       this.page = closeChange(this.page);
     });
-    this.addEventListener("save-file", ({ detail }) =>
-      this.#host.send({ type: "saveFile", ...detail }),
-    );
-    this.addEventListener("notice", ({ detail }) => {
-      this.page = receive(this.page, { type: "notice", message: detail });
+    answerEvents(this, this.#host, (message) => {
+      this.page = receive(this.page, { type: "notice", message });
     });
   }
 
