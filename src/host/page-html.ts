@@ -15,6 +15,13 @@ export function pageOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: [pagesFolder(extensionUri)] };
 }
 
+/** The icon of a page's tab: `media/NAME-light.svg` and `-dark.svg`. */
+export function pageIcon(extensionUri: vscode.Uri, name: "training" | "data") {
+  const icon = (theme: string) =>
+    vscode.Uri.joinPath(extensionUri, "media", `${name}-${theme}.svg`);
+  return { light: icon("light"), dark: icon("dark") };
+}
+
 /**
  * The document of a page. Nothing of a model is ever written into it: model strings travel as
  * messages and become text nodes.

@@ -1,4 +1,5 @@
 import type { TechniqueDescription } from "./engine.ts";
+import type { SaveFileMessage } from "./save-file.ts";
 import type { TrainingConfig, TrainingEvent } from "./training.ts";
 
 /** Messages between the training panel's host side and its page. */
@@ -12,10 +13,17 @@ export type RunStatus =
   | "finished"
   | "failed";
 
+/** What of a page's kept state the host reads, when a window comes back with the page. */
+export interface KeptModel {
+  /** The URI of the model that the page is about; many models are named model.json. */
+  readonly model: string;
+}
+
 export type ToTrainingPage =
   | {
       readonly type: "init";
-      readonly modelPath: string;
+      /** The model's URI, for the page to keep. */
+      readonly model: string;
       readonly fileName: string;
       readonly config: TrainingConfig;
       readonly status: RunStatus;
@@ -48,4 +56,4 @@ export type FromTrainingPage =
   | { readonly type: "foldAndSave" }
   | { readonly type: "applyWeights" }
   | { readonly type: "exportReport" }
-  | { readonly type: "saveFile"; readonly suggestedName: string; readonly content: ArrayBuffer };
+  | SaveFileMessage;

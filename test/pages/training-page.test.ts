@@ -26,7 +26,7 @@ const test = pageTest.extend<{ openTraining: OpenTraining }>({
       const opened = await openPage({ page: "train", width: 1400, height: 900, ...options });
       await opened.send({
         type: "init",
-        modelPath: "/models/digits-cnn.onnx",
+        model: "file:///models/digits-cnn.onnx",
         fileName: "digits-cnn.onnx",
         config: DEFAULT_TRAINING_CONFIG,
         status,
@@ -46,6 +46,18 @@ describe("the training page", () => {
       // Before the checker runs: it copies style sheets, of which the policy complains.
       expect(opened.complaints).toEqual([]);
       expect(await accessibilityViolations(opened.page, theme)).toEqual([]);
+    },
+  );
+
+  test.for(THEME_NAMES)(
+    "can be read under the pointer in the theme %s",
+    async (theme, { openTraining }) => {
+      const { page } = await openTraining("finished", trainingRun(27, "earlyStopping"), { theme });
+      await page.getByRole("button", { name: "Apply weights" }).hover();
+      expect(await accessibilityViolations(page, theme)).toEqual([]);
+      await page.locator("normlens-setup-field vscode-single-select").first().click();
+      await page.getByRole("option", { name: "0 to 1" }).hover();
+      expect(await accessibilityViolations(page, theme)).toEqual([]);
     },
   );
 

@@ -17,7 +17,13 @@ const FOLD_ITEMS: readonly MenuItem[] = [
 ];
 
 /** How the formats write themselves. */
-const FORMAT_NAMES: Readonly<Record<string, string>> = { onnx: "ONNX" };
+const FORMAT_NAMES: Readonly<Record<string, string>> = {
+  onnx: "ONNX",
+  tfjs: "TensorFlow.js layers",
+  "tfjs-graph": "TensorFlow.js graph",
+  keras: "Keras",
+  "keras-h5": "Keras HDF5",
+};
 
 /** File name, what the file is, and what can be done with all of it. */
 @customElement("normlens-model-header")
@@ -152,7 +158,8 @@ export class ModelHeader extends LitElement {
     if (report === undefined) return this.bytes > 0 ? bytes(this.bytes) : "";
     return [
       FORMAT_NAMES[report.format] ?? report.format,
-      report.opset > 0 ? `opset ${report.opset}` : "",
+      // Other formats are read into a graph of some opset, which their files know nothing of.
+      report.format === "onnx" && report.opset > 0 ? `opset ${report.opset}` : "",
       report.producer,
       `${amount(report.parameters)} parameters`,
       bytes(report.bytes),

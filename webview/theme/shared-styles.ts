@@ -15,6 +15,17 @@ export const sharedStyles = css`
     --information: var(--vscode-editorInfo-foreground);
     --changed: var(--vscode-editorGutter-modifiedBackground);
     --mono: var(--vscode-editor-font-family, monospace);
+    /* Colors that themes leave out, for which vscode-elements would take those of a dark theme. */
+    --quiet-hover: var(--vscode-button-secondaryHoverBackground, transparent);
+    --hovered: var(--vscode-list-hoverForeground, var(--vscode-foreground));
+    --chosen: var(--vscode-list-activeSelectionForeground, var(--vscode-foreground));
+  }
+  vscode-button[secondary] {
+    --vscode-button-secondaryHoverBackground: var(--quiet-hover);
+  }
+  vscode-single-select {
+    --vscode-list-hoverForeground: var(--hovered);
+    --vscode-list-activeSelectionForeground: var(--chosen);
   }
   :host([hidden]) {
     display: none;

@@ -5,11 +5,13 @@ import type { TechniqueDescription } from "../../src/protocol/engine.ts";
 import type { TrainingConfig } from "../../src/protocol/training.ts";
 import type {
   FromTrainingPage,
+  KeptModel,
   RunStatus,
   ToTrainingPage,
 } from "../../src/protocol/training-page.ts";
 import { HoverLink } from "../charts/hover-link.ts";
 import { icon } from "../elements/icons.ts";
+import { answerEvents } from "../elements/page-events.ts";
 import { connectHost } from "../host.ts";
 import { pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
@@ -31,8 +33,12 @@ import "./setup-form.ts";
 import "./shift-panel.ts";
 import { trainingPageStyles } from "./training-page-styles.ts";
 
+function startingWith(config: TrainingConfig): Pick<KeptState, "draft" | "passes"> {
+  return { draft: draftOf(config), passes: passDraftsOf(config.passes) };
+}
+
 /** What outlives hiding, showing and reloading; the run itself comes from the host again. */
-interface KeptState {
+interface KeptState extends KeptModel {
   readonly draft: Draft;
   readonly passes: readonly PassDraft[];
   readonly setupOpen: boolean;
@@ -54,6 +60,7 @@ export class TrainingPage extends LitElement {
   @state() private noticeText = "";
   @state() private run: RunState = NO_RUN;
   @state() private kept: KeptState = {
+    model: "",
     draft: draftOf(DEFAULT_TRAINING_CONFIG),
     passes: [],
     setupOpen: true,
@@ -78,11 +85,8 @@ export class TrainingPage extends LitElement {
     }
     this.#host.listen((message) => this.onMessage(message));
     this.#host.send({ type: "ready" });
-    this.addEventListener("save-file", ({ detail }) =>
-      this.#host.send({ type: "saveFile", ...detail }),
-    );
-    this.addEventListener("notice", ({ detail }) => {
-      this.noticeText = detail;
+    answerEvents(this, this.#host, (sentence) => {
+      this.noticeText = sentence;
     });
   }
 
@@ -91,13 +95,11 @@ export class TrainingPage extends LitElement {
       case "init":
         this.fileName = message.fileName;
         this.#base = message.config;
-        // What was typed here before the page was hidden is newer than the host's configuration.
-        if (!this.#restored) {
-          this.keep({
-            draft: draftOf(message.config),
-            passes: passDraftsOf(message.config.passes),
-          });
-        }
+        this.keep({
+          model: message.model,
+          // What was typed here before the page was hidden is newer than the host's configuration.
+          ...(this.#restored ? {} : startingWith(message.config)),
+        });
         this.run = applyEvents(NO_RUN, message.events);
         this.status = message.status;
         this.message = message.message;

@@ -5,7 +5,7 @@ import type { DataReport } from "../../protocol/data-report.ts";
 import type { DataRequest } from "../../protocol/engine.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
-import { type PageName, pageHtml, pageOptions } from "../page-html.ts";
+import { type PageName, pageHtml, pageIcon, pageOptions } from "../page-html.ts";
 import { saveBytes } from "../save-file.ts";
 
 export const DATA_PANEL = "normlens.data";
@@ -34,6 +34,7 @@ export class DataPanel {
       vscode.ViewColumn.Active,
       pageOptions(extensionUri),
     );
+    this.#panel.iconPath = pageIcon(extensionUri, "data");
     const { webview } = this.#panel;
     webview.onDidReceiveMessage((message: FromDataPage) => void this.#receive(message));
     this.#panel.onDidDispose(() => {

@@ -5,6 +5,7 @@ import type { PassStep } from "../../protocol/training.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import { editOf, FOLD_BATCH_NORM, nothingDone, sentenceAbout } from "../model/edits.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
+import { shownName } from "../model/shown-name.ts";
 import { withSlowProgress } from "../progress.ts";
 import { askTarget } from "../save-file.ts";
 import { requireTrust } from "../trust.ts";
@@ -111,9 +112,9 @@ function passesOf(run: TrainingRun): readonly PassStep[] {
 }
 
 function nameOf(run: TrainingRun): string {
-  return basename(run.model.path);
+  return shownName(run.model);
 }
 
-function nameFor(run: TrainingRun, suffix: string): string {
-  return `${basename(nameOf(run), extname(nameOf(run)))}-${suffix}`;
+function nameFor({ model }: TrainingRun, suffix: string): string {
+  return `${basename(model.path, extname(model.path))}-${suffix}`;
 }

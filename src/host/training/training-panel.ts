@@ -4,6 +4,7 @@ import type { TechniqueDescription } from "../../protocol/engine.ts";
 import type { TrainingConfig, TrainingEvent } from "../../protocol/training.ts";
 import type { FromTrainingPage, ToTrainingPage } from "../../protocol/training-page.ts";
 import { isCancellation, sentenceOf } from "../engine/engine-error.ts";
+import { shownName } from "../model/shown-name.ts";
 import { type PageName, pageHtml, pageOptions } from "../page-html.ts";
 import { saveBytes } from "../save-file.ts";
 import { Batcher } from "./batcher.ts";
@@ -119,8 +120,8 @@ export class TrainingPanel {
     this.#batcher.flush();
     this.#post({
       type: "init",
-      modelPath: this.#run.model.fsPath,
-      fileName: basename(this.#run.model.path),
+      model: this.#run.model.toString(),
+      fileName: shownName(this.#run.model),
       config: this.#parts.config(),
       events: this.#run.events,
       ...this.#run.outcome,

@@ -1,10 +1,12 @@
-import { basename } from "node:path";
 import * as vscode from "vscode";
 import { DEFAULT_TRAINING_CONFIG } from "../../protocol/default-training-config.ts";
 import type { TrainingConfig } from "../../protocol/training.ts";
+import type { KeptModel } from "../../protocol/training-page.ts";
 import { DataPanel } from "../data/data-panel.ts";
 import type { EngineClient } from "../engine/engine-client.ts";
 import type { ModelDocuments } from "../model/model-documents.ts";
+import { shownName } from "../model/shown-name.ts";
+import { pageIcon } from "../page-html.ts";
 import { runsFolder, trainingThreads } from "../settings.ts";
 import type { TechniqueList } from "../techniques/technique-list.ts";
 import { requireTrust } from "../trust.ts";
@@ -60,26 +62,22 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
     }
     const panel = vscode.window.createWebviewPanel(
       TRAINING_PANEL,
-      vscode.l10n.t("Train {0}", basename(model.path)),
+      vscode.l10n.t("Train {0}", shownName(model)),
       vscode.ViewColumn.Active,
     );
     this.#attach(panel, this.#run(model));
   }
 
   /** After a reload: the panel comes back with what its run had told. */
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel): Promise<void> {
-    const [key, record] =
-      Object.entries(this.#records()).find(
-        ([model]) =>
-          !this.#panels.has(model) &&
-          panel.title === vscode.l10n.t("Train {0}", basename(vscode.Uri.parse(model).path)),
-      ) ?? [];
-    if (key === undefined) {
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, kept: unknown): Promise<void> {
+    const key = modelIn(kept);
+    if (key === undefined || this.#panels.has(key)) {
       panel.dispose();
       return;
     }
     const run = this.#run(vscode.Uri.parse(key));
     this.#attach(panel, run);
+    const record = this.#records()[key];
     if (record !== undefined && run.events.length === 0) await run.restore(record);
   }
 
@@ -90,11 +88,7 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
 
   #attach(panel: vscode.WebviewPanel, run: TrainingRun): void {
     const key = run.model.toString();
-    const logo = vscode.Uri.joinPath(this.#context.extensionUri, "media");
-    panel.iconPath = {
-      light: vscode.Uri.joinPath(logo, "training-light.svg"),
-      dark: vscode.Uri.joinPath(logo, "training-dark.svg"),
-    };
+    panel.iconPath = pageIcon(this.#context.extensionUri, "training");
     const attached = new TrainingPanel(panel, run, {
       extensionUri: this.#context.extensionUri,
       results: this.#results,
@@ -164,4 +158,9 @@ export class TrainingPanels implements vscode.WebviewPanelSerializer {
   async #remember(key: string, record: RunRecord): Promise<void> {
     await this.#context.workspaceState.update(recordsKey, { ...this.#records(), [key]: record });
   }
+}
+
+function modelIn(kept: unknown): string | undefined {
+  const { model } = (kept ?? {}) as Partial<KeptModel>;
+  return typeof model === "string" && model !== "" ? model : undefined;
 }
