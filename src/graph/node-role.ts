@@ -17,7 +17,9 @@ export type NodeRole =
   | "shared-dropout"
   | "added-noise"
   | "gaussian-dropout"
-  | "alpha-dropout";
+  | "alpha-dropout"
+  /** A Mul with one number that training changes, where it would take it for a constant. */
+  | "learned-number";
 
 const ROLE_KEY = "normlens.role";
 

@@ -69,7 +69,7 @@ const ARITHMETIC = new Set(["Add", "Mul"]);
  * through operators on constants alone (Identity, Transpose, the g·v/‖v‖ of weight normalization).
  * A single number that is added or multiplied is a constant of the architecture, such as the 0.5 of a
  * GELU, unless it is a g; so are tensors that are added to or multiplied with the model's input, such
- * as the mean image. The one bias of a layer with one output is trained like any other.
+ * as the mean image. A layer of Keras that learns one number says so (role "learned-number"). The one bias of a layer with one output is trained like any other.
  *
  * In the order of the nodes that read them.
  */
@@ -106,7 +106,8 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
         const indirect = name !== value;
         const role = (indirect ? normalized.get(name) : undefined) ?? ownRole;
         const scalar = ARITHMETIC.has(node.opType) && elementCount(tensor.dims) === 1;
-        const constant = scalar && role !== "magnitude";
+        const learned = role === "magnitude" || nodeRole(node) === "learned-number";
+        const constant = scalar && !learned;
         if (!isFloatingPoint(tensor.dataType) || constant || parameters.has(name)) continue;
         parameters.set(name, { name, dims: tensor.dims, role, node, input, indirect });
       }

@@ -1,6 +1,6 @@
 import { dataset, groupAt, type Hdf5Group, nodeAt, textAttribute, withNode } from "../hdf5/tree.ts";
 import type { JsonObject } from "../layers/json.ts";
-import { kerasOrder } from "../layers/keras-order.ts";
+import { isOperation, kerasOrder } from "../layers/keras-order.ts";
 import { changesWeightList, type LayerEdits, type WeightEdit } from "../layers/layer-edits.ts";
 import { type ModelConfig, parseModelConfig } from "../layers/model-config.ts";
 import { noPlace } from "../no-place.ts";
@@ -81,7 +81,7 @@ function newName(
 /** layer_names in Keras' order, and no group for a layer that went. */
 function withLayers(weights: Hdf5Group, model: ModelConfig): Hdf5Group {
   const listed = nameList(weights, "layer_names", "model_weights");
-  const order = kerasOrder(model).map(({ name }) => name);
+  const order = kerasOrder(model).flatMap((layer) => (isOperation(layer) ? [] : [layer.name]));
   let changed = weights;
   for (const name of listed) {
     if (!order.includes(name)) changed = withNode(changed, name.split("/"), undefined);

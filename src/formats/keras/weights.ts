@@ -103,10 +103,17 @@ export class ArchiveWeights implements WeightStore {
       if (group === undefined) continue;
       const inside = path.slice(length);
       const [part = ""] = inside;
-      const attribute = /^(forward|backward)_/.test(part) ? `${part.split("_")[0]}_layer` : "layer";
-      const held = inside.length === 1 ? [[...group, attribute]] : [];
+      const held = inside.length === 1 ? heldAs(part).map((each) => [...group, each]) : [];
       return [[...group, ...inside], ...held].flatMap((each) => [each, [...each, "cell"]]);
     }
     return [];
   }
+}
+
+/** The attributes that may hold a part of a layer: the layer of a wrapper, a product of attention. */
+function heldAs(part: string): readonly string[] {
+  const [direction] = /^(forward|backward)(?=_)/.exec(part) ?? [];
+  if (direction !== undefined) return [`${direction}_layer`];
+  const product = part.replace(/^attention_/, "");
+  return ["layer", `${product}_dense`, `_${product}_dense`];
 }

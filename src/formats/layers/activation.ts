@@ -149,6 +149,28 @@ function parametricRelu(call: LayerCall): LayerValue {
   return { ...input, value: call.add("main", "PRelu", [input.value, call.weight("alpha", dims)]) };
 }
 
+/** Over one axis. What the mask that it is called with leaves out gets none, if all is left out. */
+function softmaxLayer(call: LayerCall): LayerValue {
+  const [data, ...others] = call.placed as [LayerValue, ...LayerValue[]];
+  if (others.length > 0) call.cannotExpress("it is called with several tensors by place");
+  const stated = call.fields.has("axis") ? call.fields.integers("axis") : [-1];
+  const [first = -1] = stated;
+  if (stated.length > 1) call.cannotExpress(`it runs over the axes ${stated} at once`);
+  const axis = first < 0 ? first + data.shape.length : first;
+  if (axis < 0 || axis >= data.shape.length) call.fields.refuse("axis", "an axis of its input");
+  const mask = call.named("mask");
+  if (mask === undefined) {
+    const attributes = { axis: { int: valueAxis(data, axis) } };
+    return { ...data, value: call.add("main", "Softmax", [data.value], attributes) };
+  }
+  const [input, { value: kept, dataType }] = [call.inFileOrder(data), call.inFileOrder(mask)];
+  if (dataType !== DataType.BOOL) call.cannotExpress("its mask is not of type bool");
+  const masked = call.add("masked", "Where", [kept, input.value, scalar(call, -1e9)]);
+  const shares = call.add("softmax", "Softmax", [masked], { axis: { int: axis } });
+  const value = call.add("main", "Where", [kept, shares, scalar(call, 0)]);
+  return { ...input, value };
+}
+
 const rules: readonly LayerRule[] = [
   { classNames: ["Activation"], build: (call) => activated(call, call.input, "main") },
   { classNames: ["ReLU"], build: relu },
@@ -174,17 +196,7 @@ const rules: readonly LayerRule[] = [
         alpha: { float: call.fields.number("theta", 1) },
       }),
   },
-  {
-    classNames: ["Softmax"],
-    build: (call) => {
-      const { input } = call;
-      const axis = call.fields.integer("axis", -1);
-      const counted = axis < 0 ? axis + input.shape.length : axis;
-      if (counted < 0 || counted >= input.shape.length)
-        call.fields.refuse("axis", "an axis of its input");
-      return call.elementwise("main", "Softmax", { axis: { int: valueAxis(input, counted) } });
-    },
-  },
+  { classNames: ["Softmax"], build: softmaxLayer, tensorArguments: ["mask"] },
 ];
 
 export const activationLayers: readonly LayerRule[] = rules.map((rule) => ({

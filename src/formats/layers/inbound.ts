@@ -8,8 +8,10 @@ export interface TensorReference {
   readonly output: number;
   /** The name of the argument it is passed as; undefined for one that is told by its place. */
   readonly argument?: string;
-  /** An argument of the same call that changes what the layer computes, as "name = value". */
+  /** An argument of the same call that is passed by its place and is no tensor and no number. */
   readonly unfollowed?: string;
+  /** Arguments of the same call that are passed by name and are no tensors. */
+  readonly options?: Readonly<Record<string, Json>>;
   /** Numbers among the arguments of the same call, in their order. */
   readonly numbers?: readonly number[];
   /** Its sizes with the batch, where the file states them, as Keras 3 does. */
@@ -64,11 +66,11 @@ function reference(value: Json, where: string): TensorReference {
   if (typeof layer !== "string" || !isIndex(call) || !isIndex(output)) {
     throw new InputError(`${where} has ${shown(value)}; [layer, call, output] is needed`);
   }
-  return { layer, call, output, ...unfollowed(callArguments) };
+  return { layer, call, output, ...namedOptions(callArguments) };
 }
 
 function kerasTensors(call: JsonObject, where: string): TensorReference[] {
-  const rest = unfollowed(call.kwargs);
+  const rest = namedOptions(call.kwargs);
   const others: string[] = [];
   const numbers: number[] = [];
   const collect = (value: Json | undefined): TensorReference[] => {
@@ -117,15 +119,15 @@ function argumentTensors(callArguments: Json | undefined, where: string): Tensor
   );
 }
 
-function unfollowed(callArguments: Json | undefined): { readonly unfollowed?: string } {
+/** What a call says by name beside its tensors, without what makes no difference at inference. */
+function namedOptions(callArguments: Json | undefined): Pick<TensorReference, "options"> {
   if (!isObject(callArguments)) return {};
-  for (const [name, value] of Object.entries(callArguments)) {
+  const options = Object.entries(callArguments).filter(([name, value]) => {
     const harmless = HARMLESS_ARGUMENTS.has(name) && value !== true;
-    const tensor = isKerasTensor(value) || isList(value);
-    if (harmless || tensor || value === null) continue;
-    return { unfollowed: `${name} = ${shown(value)}` };
-  }
-  return {};
+    const tensor = isKerasTensor(value) || (isList(value) && !value.includes(null));
+    return !harmless && !tensor && value !== null;
+  });
+  return options.length === 0 ? {} : { options: Object.fromEntries(options) };
 }
 
 function isIndex(value: Json | undefined): value is number {

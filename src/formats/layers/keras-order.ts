@@ -87,7 +87,7 @@ export function kerasGroupNames(model: ModelConfig): Map<string, string> {
   const counts = new Map<string, number>();
   for (const layer of kerasOrder(model)) {
     if (isOperation(layer)) continue;
-    const stem = snakeCase(layer.className);
+    const stem = snakeCase(NAMES_IN_CODE[layer.className] ?? layer.className);
     const count = counts.get(stem) ?? 0;
     counts.set(stem, count + 1);
     names.set(layer.name, count === 0 ? stem : `${stem}_${count}`);
@@ -95,8 +95,13 @@ export function kerasGroupNames(model: ModelConfig): Map<string, string> {
   return names;
 }
 
-/** Functions of keras.ops stand among the layers and are none. */
-function isOperation({ raw }: LayerConfig): boolean {
+/** Classes that a config calls otherwise than Keras' code, whose names the groups have. */
+const NAMES_IN_CODE: Readonly<Record<string, string>> = {
+  GroupQueryAttention: "GroupedQueryAttention",
+};
+
+/** Functions of keras.ops stand among the layers and are none: files of weights have no group for them. */
+export function isOperation({ raw }: LayerConfig): boolean {
   return /^keras\.(src\.)?ops\b/.test(String(raw?.module ?? ""));
 }
 

@@ -11,6 +11,7 @@ import {
   withActivityRegularizer,
   withWeightRules,
 } from "../../graph/weight-rules.ts";
+import { type CallArguments, NO_ARGUMENTS } from "./call-arguments.ts";
 import type { Fields } from "./fields.ts";
 import type { LayerRule } from "./layer-rule.ts";
 import {
@@ -113,8 +114,7 @@ export class LayerCall {
     readonly inputs: readonly LayerValue[],
     readonly builder: GraphBuilder,
     readonly context: CallContext,
-    /** Numbers among the arguments of the call. */
-    readonly numbers: readonly number[] = [],
+    readonly told: CallArguments = NO_ARGUMENTS,
   ) {}
 
   get fields(): Fields {
@@ -128,6 +128,22 @@ export class LayerCall {
       this.refuse(`it has ${this.inputs.length} inputs, a ${this.layer.className} takes one`);
     }
     return input as LayerValue;
+  }
+
+  /** The tensor that is passed by a name. */
+  named(name: string): LayerValue | undefined {
+    const index = this.told.names.indexOf(name);
+    return index < 0 ? undefined : this.inputs[index];
+  }
+
+  /** The tensors that are told by their place. */
+  get placed(): readonly LayerValue[] {
+    return this.inputs.filter((_, index) => this.told.names[index] === undefined);
+  }
+
+  /** Whether the call has an option of that name, such as use_causal_mask, set to true. */
+  option(name: string): boolean {
+    return this.told.options[name] === true;
   }
 
   refuse(reason: string): never {
@@ -362,9 +378,9 @@ function timeOrder({ shape }: LayerValue): number[] {
 
 /** The only number among the arguments of a call. */
 export function knownNumber(call: LayerCall): number {
-  const [number, ...others] = call.numbers;
+  const [number, ...others] = call.told.numbers;
   if (number === undefined || others.length > 0) {
-    call.cannotExpress(`it is called with ${call.numbers.length} numbers`);
+    call.cannotExpress(`it is called with ${call.told.numbers.length} numbers`);
   }
   return number as number;
 }

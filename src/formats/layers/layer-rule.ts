@@ -23,6 +23,13 @@ export interface LayerRule {
   readonly anyTimeOrder?: boolean;
   /** The layer may be called with numbers beside its tensors (LayerCall.numbers). */
   readonly takesNumbers?: boolean;
-  /** Names of arguments by which tensors may be passed, behind those passed by place. */
+  /** Names of arguments by which tensors may be passed, behind those passed by place (LayerCall.named). */
   readonly tensorArguments?: readonly string[];
+  /** Names of arguments that are no tensors and change what the layer computes (LayerCall.option). */
+  readonly optionArguments?: readonly string[];
+  /**
+   * The layer takes the masks off the tensors that it reads, so that whoever reads them later gets
+   * none, as attention does in Keras 3.
+   */
+  readonly takesMasks?: boolean;
 }

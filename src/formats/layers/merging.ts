@@ -21,7 +21,7 @@ function aligned(call: LayerCall): LayerValue[] {
 }
 
 /** Sizes that fit each other, a 1 being stretched. Inputs of fewer axes get more behind the batch. */
-function broadcast(call: LayerCall, values: readonly LayerValue[]): Size[] {
+export function broadcast(call: LayerCall, values: readonly LayerValue[]): Size[] {
   const rank = Math.max(...values.map(({ shape }) => shape.length));
   if (values.some(({ shape }) => shape.length !== rank)) {
     call.refuse(`its inputs have different numbers of axes: ${inputShapes(values)}`);
@@ -36,10 +36,15 @@ function broadcast(call: LayerCall, values: readonly LayerValue[]): Size[] {
   });
 }
 
-/** The mask that all have; several are joined in ways that differ between versions of Keras. */
-function joinedMask(values: readonly LayerValue[]): string | undefined {
+/**
+ * The mask that all have; several are joined in ways that differ between versions of Keras. Where one
+ * has none, neither has the result in Keras 3, whose attention takes masks off.
+ */
+function joinedMask(call: LayerCall, values: readonly LayerValue[]): string | undefined {
   const [first, ...others] = values.map(({ mask }) => mask);
-  return others.every((mask) => mask === first) ? first : DIFFERING_MASKS;
+  if (others.every((mask) => mask === first)) return first;
+  const unmasked = values.some(({ mask }) => mask === undefined);
+  return unmasked && call.context.dialect === "keras3" ? undefined : DIFFERING_MASKS;
 }
 
 function inputShapes(values: readonly LayerValue[]): string {
@@ -57,7 +62,7 @@ function merging(opType: string, averaged = false): (call: LayerCall) => LayerVa
       value = call.add(last ? "main" : `merge${index}`, opType, [value, other.value]);
     }
     if (averaged) value = call.add("main", "Div", [value, call.builder.scalar(values.length)]);
-    return { ...first, value, shape, mask: joinedMask(values) };
+    return { ...first, value, shape, mask: joinedMask(call, values) };
   };
 }
 
@@ -82,6 +87,7 @@ function concatenate(call: LayerCall): LayerValue {
   if (!fits) call.refuse(`its inputs do not fit each other: ${inputShapes(values)}`);
   const sizes = values.map(({ shape }) => shape[axis] ?? null);
   const total = sizes.includes(null) ? null : (sizes as number[]).reduce((all, n) => all + n, 0);
+  const along = values.some(({ mask }) => mask !== undefined) && axis < rank - 1;
   const value = call.add(
     "main",
     "Concat",
@@ -91,7 +97,8 @@ function concatenate(call: LayerCall): LayerValue {
   return {
     ...first,
     value,
-    mask: joinedMask(values),
+    // Steps that are put behind others have their masks behind each other, too.
+    mask: along ? DIFFERING_MASKS : joinedMask(call, values),
     shape: first.shape.map((size, each) => (each === axis ? total : size)),
   };
 }

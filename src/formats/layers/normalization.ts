@@ -42,6 +42,9 @@ function batchNormalization(call: LayerCall): LayerValue {
 
 /** y = γ·(x − μ)/√(σ² + ε) + β over the last axes of each sample. */
 function layerNormalization(call: LayerCall): LayerValue {
+  if (call.fields.boolean("rms_scaling", false)) {
+    call.cannotExpress("its rms_scaling leaves the mean as it is");
+  }
   const input = call.inFileOrder(call.input);
   const rank = input.shape.length;
   const axes = axesOf(call, rank);

@@ -2,6 +2,7 @@ import { GraphBuilder, makeValueInfo } from "../../graph/builder.ts";
 import type { Graph, ValueInfo } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
+import { calledWith, unfollowedArgument } from "./call-arguments.ts";
 import { callKey, callsInOrder, type ModelCall } from "./call-order.ts";
 import type { TensorReference } from "./inbound.ts";
 import { modelInput } from "./input-layer.ts";
@@ -136,6 +137,8 @@ class LayersReader {
     for (const each of order) {
       const key = callKey(each.layer.name, each.call);
       values.set(key, this.#callLayer(each, path, values, uses.get(key)));
+      const taken = layerRule(each.layer.className)?.takesMasks;
+      if (taken && this.#context.dialect === "keras3") takeMasks(values, each.references);
     }
     return model.outputs.map(({ layer, call, output }) => {
       const value = values.get(callKey(layer, call))?.[output];
@@ -192,10 +195,8 @@ class LayersReader {
     const ordered = rule?.anyTimeOrder
       ? inputs
       : inputs.map((input) => (input.timeFirst ? plain(input) : input));
-    const numbers = references.flatMap((reference) => reference.numbers ?? []);
-    const data = rule?.keepsMask ? withMask(ordered, references) : ordered;
-    const { builder } = this;
-    const call = new LayerCall(layer, path, number, data, builder, this.#context, numbers);
+    const { inputs: data, told } = calledWith(references, ordered, rule);
+    const call = new LayerCall(layer, path, number, data, this.builder, this.#context, told);
     let results: readonly LayerValue[];
     let { places } = call;
     try {
@@ -250,16 +251,8 @@ function builtResults(
       `the shape of its input is not known, because layer ${unknown.unknownBehind} is not computed`,
     );
   }
-  if (call.numbers.length > 0 && !rule?.takesNumbers) {
-    call.cannotExpress(`it is called with the number ${call.numbers[0]}`);
-  }
-  for (const { argument, unfollowed } of references) {
-    if (unfollowed !== undefined) call.cannotExpress(`it is called with ${unfollowed}`);
-    const mask = argument === "mask" && rule?.keepsMask;
-    if (argument !== undefined && !mask && !rule?.tensorArguments?.includes(argument)) {
-      call.cannotExpress(`it is called with a tensor as its ${argument}`);
-    }
-  }
+  const unfollowed = unfollowedArgument(rule as LayerRule, call.told, references);
+  if (unfollowed !== undefined) call.cannotExpress(unfollowed);
   const built = (rule as LayerRule).build(call);
   const results: readonly LayerValue[] = "value" in built ? [built] : built;
   return rule?.keepsMask ? results : results.map((each) => ({ ...each, mask: undefined }));
@@ -271,15 +264,20 @@ function unknownClass(className: string): string {
     : `NormLens does not know the class ${className}`;
 }
 
-/** The first input with the mask that the layer is called with, as Keras 3 states it. */
-function withMask(
-  inputs: readonly LayerValue[],
+/** Whoever reads the tensors from here on gets them without their masks. */
+function takeMasks(
+  values: Map<string, readonly LayerValue[]>,
   references: readonly TensorReference[],
-): readonly LayerValue[] {
-  const mask = inputs.find((_, index) => references[index]?.argument === "mask");
-  const [first, ...rest] = inputs.filter((each) => each !== mask);
-  if (mask === undefined || first === undefined) return inputs;
-  return [{ ...first, mask: mask.value }, ...rest];
+): void {
+  for (const { layer, call, output } of references) {
+    const key = callKey(layer, call);
+    const results = values.get(key) ?? [];
+    const masked = results[output]?.mask !== undefined;
+    const plain = results.map((each, index) =>
+      index === output ? { ...each, mask: undefined } : each,
+    );
+    if (masked) values.set(key, plain);
+  }
 }
 
 /** What the model's config tells of the results of each call from where they are read. */

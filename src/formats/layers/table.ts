@@ -1,9 +1,12 @@
 import { activationLayers } from "./activation.ts";
+import { attentionLayers } from "./attention.ts";
 import { convolutionLayers } from "./convolution.ts";
 import { denseLayers } from "./dense.ts";
+import { einsumDenseLayers } from "./einsum-dense.ts";
 import { embeddingLayers } from "./embedding.ts";
 import type { LayerRule } from "./layer-rule.ts";
 import { mergingLayers } from "./merging.ts";
+import { multiHeadAttentionLayers } from "./multi-head-attention.ts";
 import { noiseLayers } from "./noise.ts";
 import { normalizationLayers } from "./normalization.ts";
 import { operationLayers } from "./operations.ts";
@@ -14,6 +17,7 @@ import { reshapingLayers } from "./reshaping.ts";
 import { resizingLayers } from "./resizing.ts";
 import { sampleNormalizationLayers } from "./sample-normalization.ts";
 import { maskingLayers } from "./sequence-mask.ts";
+import { spectralNormalizationLayers } from "./spectral-normalization.ts";
 import { wrappingLayers } from "./wrapping.ts";
 
 /** Every layer that can be read; one family a file. */
@@ -33,6 +37,10 @@ export const layerRules: readonly LayerRule[] = [
   ...recurrentLayers,
   ...maskingLayers,
   ...wrappingLayers,
+  ...spectralNormalizationLayers,
+  ...einsumDenseLayers,
+  ...attentionLayers,
+  ...multiHeadAttentionLayers,
   ...operationLayers,
 ];
 

@@ -7,7 +7,7 @@ import type { LayerConfig } from "./model-config.ts";
 import { runRecurrent } from "./recurrent.ts";
 
 /** The layer that a field of the config holds. */
-function innerLayer(call: LayerCall, field: string): LayerConfig {
+export function innerLayer(call: LayerCall, field: string): LayerConfig {
   const raw = call.fields.object(field);
   const { class_name: className, config } = raw;
   if (typeof className !== "string" || !isObject(config)) {
