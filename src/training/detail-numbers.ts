@@ -6,45 +6,42 @@ import type { StepDetails } from "./step-details.ts";
 /** Parameters that one event names: as many as a chart can tell apart. */
 const MOST_NAMED = 10;
 
-/** What a step has computed, and the parameters before and after it. */
-export interface MeasuredStep {
-  readonly details: StepDetails;
-  /** The step graph's output. */
-  readonly numbers: Float32Array;
-  readonly before: ReadonlyMap<string, Float32Array>;
-  readonly after: ReadonlyMap<string, Float32Array>;
-  /** Even samples of the watched values. */
-  readonly samples: ReadonlyMap<string, Float32Array>;
-}
-
 /**
  * Over all parameters ‖g‖ = √Σg²; of each named one its own ‖g‖ and ‖Δw‖/‖w‖, w as before the step;
  * of each watched value mean and population variance of its sample, and the share of dead units.
  *
- * @param named the parameters that have their own numbers; see `namedParameters`.
+ * @param numbers the step graph's output.
+ * @param samples even samples of the watched values.
  */
-export function detailNumbers(step: MeasuredStep, named: readonly string[]): StepDetailNumbers {
-  const { details, numbers, before, after, samples } = step;
-  const squares = new Map(
-    details.parameters.map((parameter, index) => [parameter, numbers[index] as number]),
-  );
-  const total = [...squares.values()].reduce((sum, square) => sum + square, 0);
+export function detailNumbers(
+  { parameters, values, named }: StepDetails,
+  numbers: Float32Array,
+  samples: ReadonlyMap<string, Float32Array>,
+): StepDetailNumbers {
+  let read = 0;
+  const next = (names: readonly string[]) =>
+    new Map(names.map((name) => [name, numbers[read++] as number]));
+  // In the order of the output.
+  const gradientSquares = next(parameters);
+  const deadShares = next(values);
+  const changeSquares = next(named);
+  const weightSquares = next(named);
+  const root = (squares: ReadonlyMap<string, number>, name: string) =>
+    Math.sqrt(squares.get(name) as number);
+  const total = [...gradientSquares.values()].reduce((sum, square) => sum + square, 0);
   const gradients = named.map((name) => ({
     name,
-    norm: jsonNumber(Math.sqrt(squares.get(name) as number)),
-    updateRatio: jsonNumber(
-      relativeChange(before.get(name) as Float32Array, after.get(name) as Float32Array),
-    ),
+    norm: jsonNumber(root(gradientSquares, name)),
+    updateRatio: jsonNumber(root(changeSquares, name) / root(weightSquares, name)),
   }));
-  const moments = details.values.map((name, index): [string, ValueMoments] => {
+  const moments = values.map((name): [string, ValueMoments] => {
     const { mean, squaredDeviations, finite } = momentsOf(samples.get(name) as Float32Array);
-    const deadShare = numbers[details.parameters.length + index] as number;
     return [
       name,
       {
         mean: jsonNumber(mean),
         variance: jsonNumber(squaredDeviations / finite),
-        deadShare: jsonNumber(deadShare),
+        deadShare: jsonNumber(deadShares.get(name) as number),
       },
     ];
   });

@@ -165,22 +165,12 @@ export class EpochSteps {
     };
   }
 
-  /**
-   * How many steps the next run may hold: a step that is told in detail is run alone, and a checkpoint
-   * falls between two runs.
-   *
-   * @param left steps of the epoch.
-   */
+  /** How many steps the next run may hold; a checkpoint falls between two. @param left of the epoch. */
   #countOfRun(left: number): number {
-    const { config, step, retrain } = this.#options;
+    const { config, step } = this.#options;
     const { everySteps } = config.checkpoint;
-    const done = this.#stepsDone;
-    const untilCheckpoint = everySteps > 0 ? everySteps - (done % everySteps) : left;
-    const most = Math.min(left, untilCheckpoint, step.several?.count ?? 1);
-    const due = (ahead: number) => retrain === undefined && detailsDue(done + ahead, config);
-    let count = 1;
-    while (count < most && !due(0) && !due(count)) count++;
-    return count;
+    const untilCheckpoint = everySteps > 0 ? everySteps - (this.#stepsDone % everySteps) : left;
+    return Math.min(left, untilCheckpoint, step.several?.count ?? 1);
   }
 
   /** All of an epoch's, but for the last epoch of training again. */

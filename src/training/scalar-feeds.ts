@@ -10,6 +10,8 @@ export interface StepScalars {
   readonly learningRate: number;
   /** What variational dropout's divergence counts in the loss. */
   readonly divergenceFactor: number;
+  /** Whether the step is told in detail. */
+  readonly details: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface StepScalars {
  * @param dims [] for one step; [steps] where those of several are stacked.
  */
 export function scalarFeeds(
-  step: Pick<StepGraph, "scalars" | "divergence" | "updateDue" | "stepNumber">,
+  step: Pick<StepGraph, "scalars" | "divergence" | "updateDue" | "stepNumber" | "details">,
   config: { readonly optimizer: OptimizerConfig } & Pick<TrainingConfig, "accumulateBatches">,
   steps: readonly StepScalars[],
   dims: readonly number[],
@@ -56,6 +58,10 @@ export function scalarFeeds(
   if (step.stepNumber !== undefined) {
     const data = Uint32Array.from(steps, ({ number }) => number);
     feeds[step.stepNumber] = { type: "uint32", dims, data };
+  }
+  if (step.details !== undefined) {
+    const data = Uint8Array.from(steps, ({ details }) => (details ? 1 : 0));
+    feeds[step.details.due] = { type: "bool", dims, data };
   }
   return feeds;
 }

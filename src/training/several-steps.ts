@@ -14,7 +14,7 @@ const STEPS = "steps";
 
 /**
  * Several training steps as one graph: a Loop whose body is the step, with the state carried from
- * each to the next. A step that is told in detail has to be run alone.
+ * each to the next.
  */
 export interface SeveralSteps {
   readonly graph: Graph;
@@ -34,7 +34,7 @@ export interface SeveralSteps {
  */
 export function buildSeveralSteps(step: StepGraph): SeveralSteps {
   const results = resultsOf(step);
-  const part = stepWithoutDetails(step, results);
+  const part = partFor(step.graph, [...step.state.map(({ next }) => next), ...results]);
   const builder = new GraphBuilder(takenNames(step.graph));
   const fresh = (names: readonly string[], end: string) =>
     new Map(names.map((name) => [name, builder.freshName(`${name}_${end}`)] as const));
@@ -121,8 +121,15 @@ function floats(name: string, dims: readonly number[]): ValueInfo {
   return makeValueInfo(name, DataType.FLOAT, dims);
 }
 
-/** What each step gives: loss, what was added to it, output and samples. */
-function resultsOf({ loss, divergence, penalty, output, samples }: StepGraph): readonly string[] {
+/** What each step gives: loss, what was added to it, output, samples and details. */
+function resultsOf({
+  loss,
+  divergence,
+  penalty,
+  output,
+  samples,
+  details,
+}: StepGraph): readonly string[] {
   return [
     ...new Set([
       loss,
@@ -130,14 +137,9 @@ function resultsOf({ loss, divergence, penalty, output, samples }: StepGraph): r
       ...(penalty === undefined ? [] : [penalty]),
       output,
       ...samples.map((sample) => sample.output),
+      ...(details === undefined ? [] : [details.output]),
     ]),
   ];
-}
-
-function stepWithoutDetails({ graph, details, state }: StepGraph, results: readonly string[]) {
-  const nodes = graph.nodes.filter(({ output }) => output[0] !== details?.output);
-  const inputs = graph.inputs.filter(({ name }) => name !== details?.due);
-  return partFor({ ...graph, nodes, inputs }, [...state.map(({ next }) => next), ...results]);
 }
 
 function outputInfo(graph: Graph, name: string): ValueInfo {

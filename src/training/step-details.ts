@@ -15,6 +15,14 @@ export interface DetailedGradient {
   readonly rank: number;
 }
 
+/** A parameter by the values of the step graph that it is before and after the step. */
+export interface DetailedUpdate {
+  readonly before: string;
+  readonly after: string;
+  /** The parameter's own; both values may have another shape of as many numbers. */
+  readonly dims: readonly number[];
+}
+
 /** A watched value whose dead units are counted. */
 export interface DetailedValue {
   readonly name: string;
@@ -28,29 +36,47 @@ export interface DetailedValue {
 export interface StepDetails {
   /** The boolean scalar input that asks. */
   readonly due: string;
-  /** float32[parameters + values]: Σg² by parameter, then the share of dead units by value. */
+  /**
+   * float32[parameters + values + 2·named]: Σg² by parameter, the share of dead units by value, then
+   * Σ(w′ − w)² by named parameter, and Σw² likewise; w is before the step and w′ after it.
+   */
   readonly output: string;
   readonly parameters: readonly string[];
   readonly values: readonly string[];
+  /** The parameters whose own change is told. */
+  readonly named: readonly string[];
 }
 
 /** Numbers in the output. */
-export function detailCount({ parameters, values }: StepDetails): number {
-  return parameters.length + values.length;
+export function detailCount({ parameters, values, named }: Omit<StepDetails, "due">): number {
+  return parameters.length + values.length + 2 * named.length;
+}
+
+/** What details are told of. */
+export interface DetailedParts {
+  readonly gradients: readonly DetailedGradient[];
+  readonly values: readonly DetailedValue[];
+  /** By named parameter. */
+  readonly updates: ReadonlyMap<string, DetailedUpdate>;
 }
 
 /**
- * Norms and dead units in a branch of the graph: ONNX Runtime computes every output of a graph,
+ * Norms, changes and dead units in a branch of the graph: ONNX Runtime computes every output of a graph,
  * fetched or not, but of an If only the branch that is asked for.
  *
  * @returns undefined where there is nothing to tell.
  */
 export function addDetails(
   builder: GraphBuilder,
-  gradients: readonly DetailedGradient[],
-  values: readonly DetailedValue[],
+  { gradients, values, updates }: DetailedParts,
 ): StepDetails | undefined {
-  const count = gradients.length + values.length;
+  const told = {
+    output: builder.freshName("details"),
+    parameters: gradients.map(({ parameter }) => parameter),
+    values: values.map(({ name }) => name),
+    named: [...updates.keys()],
+  };
+  const count = detailCount(told);
   if (count === 0) return undefined;
   const due = builder.freshName("details_due");
   const taken = branch(builder, "details_taken", count, () => {
@@ -59,6 +85,10 @@ export function addDetails(
         wholeSum(builder, "ReduceSumSquare", gradient, rank),
       ),
       ...values.map((value) => deadShare(builder, value)),
+      ...[...updates.values()].map(({ before, after, dims }) =>
+        sumOfSquares(builder, builder.add("Sub", [after, before]), dims),
+      ),
+      ...[...updates.values()].map(({ before, dims }) => sumOfSquares(builder, before, dims)),
     ];
     const parts = numbers.map((number) => builder.add("Reshape", [number, builder.ints([1])]));
     return builder.add("Concat", parts, { attributes: { axis: { int: 0 } } });
@@ -67,15 +97,15 @@ export function addDetails(
     float32Tensor(builder.freshName("no_details"), [count], new Float32Array(count)),
   );
   const left = branch(builder, "details_left", count, () => builder.add("Identity", [zeros]));
-  const output = builder.freshName("details");
   const attributes = { then_branch: { graph: taken }, else_branch: { graph: left } };
-  builder.nodes.push(makeNode("If", [due], [output], { name: output, attributes }));
-  return {
-    due,
-    output,
-    parameters: gradients.map(({ parameter }) => parameter),
-    values: values.map(({ name }) => name),
-  };
+  builder.nodes.push(makeNode("If", [due], [told.output], { name: told.output, attributes }));
+  return { due, ...told };
+}
+
+/** A scalar. @param dims the shape by which the sum is divided into smaller ones. */
+function sumOfSquares(builder: GraphBuilder, value: string, dims: readonly number[]): string {
+  const shaped = builder.add("Reshape", [value, builder.ints(dims)]);
+  return wholeSum(builder, "ReduceSumSquare", shaped, dims.length);
 }
 
 /**

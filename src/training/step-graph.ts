@@ -19,6 +19,7 @@ import {
   addUpdates,
   type StateTensor,
   type UpdateOptions,
+  type Updates,
 } from "./parameter-updates.ts";
 import { addDetails, detailCount, type StepDetails } from "./step-details.ts";
 import { addDivergence } from "./variational-divergence.ts";
@@ -65,8 +66,8 @@ export interface StepGraph extends BatchInputs {
   readonly outputShape: readonly number[];
   readonly state: readonly StateTensor[];
   readonly samples: readonly WatchedSample[];
-  /** Norms and dead units, and the weights that are named; absent where nothing asks for them. */
-  readonly details?: StepDetails & { readonly named: readonly string[] };
+  /** Norms, changes and dead units; absent where nothing asks for them. */
+  readonly details?: StepDetails;
   /** The values that a person can place in the model, in the order of the nodes. */
   readonly landmarks: readonly Landmark[];
 }
@@ -94,7 +95,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const updated = addUpdates(builder, options, whole, scalars, graph, updateDue);
   const state = [...updated.state, ...addStates(builder, trace, graph)];
   const samples = options.watched.map((name) => addSample(builder, trace, name));
-  const details = options.weights && addStepDetails(builder, trace, options, updated.gradients);
+  const details = options.weights && addStepDetails(builder, trace, options, updated);
   const draws = builder.nodes.some((node) => node.input.includes(step));
   const landmarks = landmarksOf(builder.nodes, {
     trace,
@@ -117,9 +118,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     outputShape,
     state,
     samples,
-    ...(details === undefined
-      ? {}
-      : { details: { ...details, named: namedParameters(options.weights ?? []) } }),
+    ...(details === undefined ? {} : { details }),
     landmarks,
   };
   const inputs = [...forward.inputs, ...furtherInputs(parts)];
@@ -217,22 +216,29 @@ function addDivergences(
 function addStepDetails(
   builder: GraphBuilder,
   trace: ForwardTrace,
-  { graph, watched }: StepOptions,
-  gradients: ReadonlyMap<string, string>,
+  { graph, watched, weights = [] }: StepOptions,
+  { gradients, state }: Updates,
 ): StepDetails | undefined {
-  return addDetails(
-    builder,
-    [...gradients].map(([parameter, gradient]) => {
+  const updates = new Map(state.map((tensor) => [tensor.name, tensor]));
+  return addDetails(builder, {
+    gradients: [...gradients].map(([parameter, gradient]) => {
       const { dims } = graph.initializers.get(parameter) as Tensor;
       return { parameter, gradient, rank: dims.length };
     }),
-    watched.map((name) => ({
+    values: watched.map((name) => ({
       name,
       value: trace.value(name),
       rank: staticShape(trace, name).length,
       deadWhen: deadWhen(graph, name),
     })),
-  );
+    updates: new Map(
+      namedParameters(weights).map((name) => {
+        const { input, next } = updates.get(name) as StateTensor;
+        const { dims } = graph.initializers.get(name) as Tensor;
+        return [name, { before: input, after: next, dims }];
+      }),
+    ),
+  });
 }
 
 function addStates(

@@ -1,7 +1,7 @@
 import type { Batch } from "../data/batches.ts";
 import { encodeModel } from "../formats/onnx/write.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { BadValue, StepDetailNumbers, TrainingConfig } from "../protocol/training.ts";
+import type { BadValue, TrainingConfig } from "../protocol/training.ts";
 import type {
   Runtime,
   RuntimeTensor,
@@ -10,13 +10,13 @@ import type {
   Tensors,
 } from "../runtime/runtime.ts";
 import { batchFeeds } from "./batch-feeds.ts";
-import { detailNumbers } from "./detail-numbers.ts";
 import { firstBadValue } from "./first-bad-value.ts";
 import { planMemory } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { scalarFeeds } from "./scalar-feeds.ts";
 import { detailCount } from "./step-details.ts";
 import type { StepGraph } from "./step-graph.ts";
+import { stepResult } from "./step-result.ts";
 import { type SingleSteps, StepsTogether } from "./steps-together.ts";
 import type { StepResult, StepsOfOneRun, StepWishes, TrainingStep } from "./training-step.ts";
 
@@ -122,21 +122,18 @@ export class StepSession implements TrainingStep, SingleSteps {
   ): Promise<StepResult> {
     this.#stepsDone++;
     const step = this.#step;
-    const scalars = { number: this.#stepsDone, learningRate, divergenceFactor };
+    const { details } = wishes;
+    const scalars = { number: this.#stepsDone, learningRate, divergenceFactor, details };
     const feeds: Record<string, RuntimeTensor> = {
       ...this.#current.feeds,
       ...batchFeeds(step, batch),
       ...scalarFeeds(step, this.#config, [scalars], []),
     };
-    if (step.details !== undefined) {
-      const due = Uint8Array.of(wishes.details ? 1 : 0);
-      feeds[step.details.due] = { type: "bool", dims: [], data: due };
-    }
     this.#lastFeeds = feeds;
     const numbers = {
       ...this.#results,
-      ...(wishes.samples || wishes.details ? this.#samples : {}),
-      ...(wishes.details ? this.#details : {}),
+      ...(wishes.samples || details ? this.#samples : {}),
+      ...(details ? this.#details : {}),
     };
     const start = performance.now();
     const next = await (this.#advanced
@@ -144,15 +141,7 @@ export class StepSession implements TrainingStep, SingleSteps {
       : this.#runIntoOther(feeds, numbers));
     this.#milliseconds = performance.now() - start;
     [this.#current, this.#other] = [next, this.#current];
-    const details = wishes.details ? this.#detailNumbers() : undefined;
-    return {
-      loss: this.#loss[0] as number,
-      ...(step.divergence === undefined ? {} : { divergence: this.#divergence[0] as number }),
-      ...(step.penalty === undefined ? {} : { penalty: this.#penalty[0] as number }),
-      output: this.#output,
-      samples: wishes.samples ? this.#sampled() : new Map(),
-      ...(details === undefined ? {} : { details }),
-    };
+    return stepResult(step, wishes, (output) => numbers[output]?.data as Float32Array);
   }
 
   async #runIntoOther(feeds: Tensors, numbers: Tensors): Promise<StateSet> {
@@ -194,29 +183,6 @@ export class StepSession implements TrainingStep, SingleSteps {
     // They would keep further sets alive.
     this.#other = undefined;
     this.#lastFeeds = {};
-  }
-
-  #sampled(): ReadonlyMap<string, Float32Array> {
-    return new Map(
-      this.#step.samples.map(({ name, output }) => [
-        name,
-        this.#samples[output]?.data as Float32Array,
-      ]),
-    );
-  }
-
-  /** Of the step just run: the state it read is still in the other set of buffers. */
-  #detailNumbers(): StepDetailNumbers | undefined {
-    const { details } = this.#step;
-    if (details === undefined || this.#other === undefined) return undefined;
-    const measured = {
-      details,
-      numbers: this.#details[details.output]?.data as Float32Array,
-      before: this.#other.arrays,
-      after: this.#current.arrays,
-      samples: this.#sampled(),
-    };
-    return detailNumbers(measured, details.named);
   }
 
   restart(initial: ReadonlyMap<string, Float32Array>): void {

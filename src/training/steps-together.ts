@@ -5,6 +5,7 @@ import { freeMemory } from "./memory-estimate.ts";
 import type { scalarFeeds } from "./scalar-feeds.ts";
 import { SeveralStepsSession, type StepsTaken } from "./several-steps-session.ts";
 import type { StepGraph } from "./step-graph.ts";
+import { stepResult } from "./step-result.ts";
 import {
   MOST_STEPS_OF_RUN,
   type PlannedStep,
@@ -75,16 +76,19 @@ export class StepsTogether implements StepsOfOneRun {
   ): Promise<readonly StepResult[]> {
     this.#session ??= await this.#create();
     const single = this.#single;
-    const scalars = steps.map(({ learningRate, divergenceFactor }, index) => ({
+    const scalars = steps.map(({ learningRate, divergenceFactor, wishes }, index) => ({
       number: single.stepsDone + index + 1,
       learningRate,
       divergenceFactor,
+      details: wishes.details,
     }));
     const start = performance.now();
     const taken = await this.#session.run(single.state, rows, scalars, this.#config);
     const each = (performance.now() - start) / steps.length;
     this.#milliseconds = Math.min(this.#milliseconds, each);
-    const results = steps.map((step, index) => this.#result(taken, step, index, steps.length));
+    const results = steps.map(({ wishes }, index) =>
+      stepResult(this.#step, wishes, (output) => numbersOf(taken, output, index, steps.length)),
+    );
     const bad = results.findIndex(({ loss }) => !Number.isFinite(loss));
     if (untilNotFinite && bad !== -1) return this.#again(steps.slice(0, bad + 1));
     single.advance(taken.state, steps.length);
@@ -102,33 +106,16 @@ export class StepsTogether implements StepsOfOneRun {
     return results;
   }
 
-  #result(
-    { results }: StepsTaken,
-    { wishes }: PlannedStep,
-    index: number,
-    count: number,
-  ): StepResult {
-    const { loss, divergence, penalty, output, samples } = this.#step;
-    const numbers = (name: string) => {
-      const all = results.get(name) ?? new Float32Array();
-      const width = all.length / count;
-      return all.subarray(index * width, (index + 1) * width);
-    };
-    const scalar = (name: string) => numbers(name)[0] as number;
-    return {
-      loss: scalar(loss),
-      ...(divergence === undefined ? {} : { divergence: scalar(divergence.value) }),
-      ...(penalty === undefined ? {} : { penalty: scalar(penalty) }),
-      output: numbers(output),
-      samples: new Map(
-        wishes.samples ? samples.map((sample) => [sample.name, numbers(sample.output)]) : [],
-      ),
-    };
-  }
-
   async release(): Promise<void> {
     await this.#session?.release();
   }
+}
+
+/** What one of several steps gave for an output. */
+function numbersOf({ results }: StepsTaken, output: string, step: number, count: number) {
+  const all = results.get(output) as Float32Array;
+  const width = all.length / count;
+  return all.subarray(step * width, (step + 1) * width);
 }
 
 function worthwhile({ state }: StepGraph): boolean {

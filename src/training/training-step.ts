@@ -29,8 +29,8 @@ export interface PlannedStep {
   readonly wishes: StepWishes;
 }
 
-/** No run has more steps than this: those between two that are told in detail, by default each tenth. */
-export const MOST_STEPS_OF_RUN = 9;
+/** No run has more steps than this: further ones would save less than a hundredth of a step each. */
+export const MOST_STEPS_OF_RUN = 10;
 
 /** One training step after the other, on whatever engine. */
 export interface TrainingStep {
@@ -55,7 +55,7 @@ export interface StepsOfOneRun {
   /**
    * Takes the steps with the same numbers as one after the other.
    *
-   * @param steps in order; none of them wishes details.
+   * @param steps in order.
    * @param rows of all their batches, in the same order.
    * @param options.untilNotFinite ends with the first step whose loss is not finite; the state is
    *   the one after that step then.

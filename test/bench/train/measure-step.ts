@@ -1,7 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Batch } from "../../../src/data/batches.ts";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { elementCount } from "../../../src/graph/tensor.ts";
 import type { ConvRecipes } from "../../../src/operators/conv-recipe.ts";
@@ -18,7 +17,11 @@ import {
 } from "../../../src/training/parameters.ts";
 import { buildStepGraph } from "../../../src/training/step-graph.ts";
 import { StepSession } from "../../../src/training/step-session.ts";
-import { MOST_STEPS_OF_RUN, type PlannedStep } from "../../../src/training/training-step.ts";
+import {
+  MOST_STEPS_OF_RUN,
+  type PlannedStep,
+  type StepWishes,
+} from "../../../src/training/training-step.ts";
 import { percentiles, resolveValues } from "../../../src/training/watched-values.ts";
 import { randomBatches } from "./random-batch.ts";
 
@@ -83,20 +86,22 @@ async function openSession() {
 async function timedSteps(session: StepSession, numbers: number): Promise<number[]> {
   const stack = randomBatches(batchSize, numbers, MOST_STEPS_OF_RUN);
   const { learningRate } = config.optimizer;
-  const detailed = (step: number) => values.statistics && detailsDue(step, config);
+  const wishesOf = (step: number): StepWishes => ({
+    samples: values.statistics && step % config.statistics.everySteps === 0,
+    details: values.statistics && detailsDue(step, config),
+  });
   const milliseconds: number[] = [];
   while (milliseconds.length < WARM_UP + Number(values.steps)) {
     const done = milliseconds.length;
-    let count = 1;
-    while (count < session.several.count && !detailed(done) && !detailed(done + count)) count++;
-    const wishes = { samples: values.statistics, details: detailed(done) };
-    const planned = stack.batches
-      .slice(0, count)
-      .map((batch): PlannedStep => ({ batch, learningRate, divergenceFactor: 0, wishes }));
+    const { count } = session.several;
+    const planned = stack.batches.slice(0, count).map((batch, ahead): PlannedStep => {
+      return { batch, learningRate, divergenceFactor: 0, wishes: wishesOf(done + ahead) };
+    });
+    const { batch, wishes } = planned[0] as PlannedStep;
     const start = performance.now();
     const results =
       count === 1
-        ? [await session.run(planned[0]?.batch as Batch, learningRate, wishes)]
+        ? [await session.run(batch, learningRate, wishes)]
         : await session.several.run(planned, stack.first(count), { untilNotFinite: true });
     for (const { samples } of results) for (const sample of samples.values()) percentiles(sample);
     const each = (performance.now() - start) / count;

@@ -53,14 +53,14 @@ async function sessionOf(config: TrainingConfig, further: Partial<StepOptions> =
   return StepSession.create(runtime, step, { config, initial });
 }
 
-/** The first batches of the digits, and the steps on them; samples are wished of every other one. */
+/** The first batches of the digits, and the steps on them; samples are wished of every other one, details of the rest. */
 async function plan(learningRate = (_step: number) => 1e-2) {
   const stack = allocateBatches(dataset, BATCH, COUNT);
   const rows = Int32Array.from({ length: BATCH * COUNT }, (_, row) => row);
   const steps: PlannedStep[] = [];
   for (const [index, batch] of stack.batches.entries()) {
     await fillBatch(batch, dataset, rows, index * BATCH);
-    const wishes = { samples: index % 2 === 0, details: false };
+    const wishes = { samples: index % 2 === 0, details: index % 2 === 1 };
     steps.push({ batch, learningRate: learningRate(index), divergenceFactor: 0, wishes });
   }
   return { steps, rows: stack.first(COUNT) };
@@ -74,11 +74,12 @@ function digest({ buffer, byteOffset, byteLength }: Float32Array): string {
 }
 
 /** A result, which the next step does not overwrite. */
-function kept({ loss, penalty, divergence, output, samples }: StepResult) {
+function kept({ loss, penalty, divergence, output, samples, details }: StepResult) {
   return {
     loss,
     penalty,
     divergence,
+    details,
     output: digest(output),
     samples: [...samples].map(([name, values]) => [name, digest(values)]),
   };
@@ -116,6 +117,13 @@ describe("several steps as one run", () => {
     expect(results.map(kept)).toEqual(wanted);
     expect(wanted[0]?.samples).toHaveLength(3);
     expect(wanted[0]?.penalty).toBeGreaterThan(0);
+    expect(wanted.map(({ details }) => details?.gradients.length)).toEqual([
+      undefined,
+      weights.length,
+      undefined,
+      weights.length,
+      undefined,
+    ]);
     expect(stateOf(several)).toEqual(stateOf(single));
     // Further steps, of either kind, go on from there.
     const again = await oneByOne(several, steps.slice(0, 2));
