@@ -1,7 +1,7 @@
 import { jsonNumber } from "../protocol/reports.ts";
 import type { StepDetailNumbers, ValueMoments } from "../protocol/training.ts";
 import { momentsOf } from "../statistics/moments.ts";
-import type { StepDetails } from "./step-details.ts";
+import type { StepObservation } from "./step-observation.ts";
 
 /** Parameters that one event names: as many as a chart can tell apart. */
 const MOST_NAMED = 10;
@@ -10,11 +10,11 @@ const MOST_NAMED = 10;
  * Over all parameters ‖g‖ = √Σg²; of each named one its own ‖g‖ and ‖Δw‖/‖w‖, w as before the step;
  * of each watched value mean and population variance of its sample, and the share of dead units.
  *
- * @param numbers the step graph's output.
- * @param samples even samples of the watched values.
+ * @param numbers the observation's output.
+ * @param samples see `observedSamples`.
  */
 export function detailNumbers(
-  { parameters, values, named }: StepDetails,
+  { parameters, values, named }: StepObservation,
   numbers: Float32Array,
   samples: ReadonlyMap<string, Float32Array>,
 ): StepDetailNumbers {
@@ -50,6 +50,21 @@ export function detailNumbers(
     gradients,
     ...(moments.length === 0 ? {} : { moments: Object.fromEntries(moments) }),
   };
+}
+
+/** The samples by their values: parts of the observation's output, not copies. */
+export function observedSamples(
+  { samples, count }: StepObservation,
+  numbers: Float32Array,
+): ReadonlyMap<string, Float32Array> {
+  let start = count - samples.reduce((sum, sample) => sum + sample.count, 0);
+  return new Map(
+    samples.map((sample) => {
+      const own = numbers.subarray(start, start + sample.count);
+      start += sample.count;
+      return [sample.name, own] as const;
+    }),
+  );
 }
 
 /** ‖after − before‖/‖before‖ in float64; NaN or infinite where before is all 0. */

@@ -10,8 +10,8 @@ export interface StepScalars {
   readonly learningRate: number;
   /** What variational dropout's divergence counts in the loss. */
   readonly divergenceFactor: number;
-  /** Whether the step is told in detail. */
-  readonly details: boolean;
+  /** Whether the step is looked at. */
+  readonly observed: boolean;
 }
 
 /**
@@ -20,7 +20,7 @@ export interface StepScalars {
  * @param dims [] for one step; [steps] where those of several are stacked.
  */
 export function scalarFeeds(
-  step: Pick<StepGraph, "scalars" | "divergence" | "updateDue" | "stepNumber" | "details">,
+  step: Pick<StepGraph, "scalars" | "divergence" | "updateDue" | "stepNumber" | "observation">,
   config: { readonly optimizer: OptimizerConfig } & Pick<TrainingConfig, "accumulateBatches">,
   steps: readonly StepScalars[],
   dims: readonly number[],
@@ -59,9 +59,9 @@ export function scalarFeeds(
     const data = Uint32Array.from(steps, ({ number }) => number);
     feeds[step.stepNumber] = { type: "uint32", dims, data };
   }
-  if (step.details !== undefined) {
-    const data = Uint8Array.from(steps, ({ details }) => (details ? 1 : 0));
-    feeds[step.details.due] = { type: "bool", dims, data };
+  if (step.observation !== undefined) {
+    const data = Uint8Array.from(steps, ({ observed }) => (observed ? 1 : 0));
+    feeds[step.observation.due] = { type: "bool", dims, data };
   }
   return feeds;
 }

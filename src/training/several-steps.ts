@@ -121,23 +121,16 @@ function floats(name: string, dims: readonly number[]): ValueInfo {
   return makeValueInfo(name, DataType.FLOAT, dims);
 }
 
-/** What each step gives: loss, what was added to it, output, samples and details. */
-function resultsOf({
-  loss,
-  divergence,
-  penalty,
-  output,
-  samples,
-  details,
-}: StepGraph): readonly string[] {
+/** What each step gives: loss, what was added to it, output, and what is observed. */
+function resultsOf(step: StepGraph): readonly string[] {
+  const { loss, divergence, penalty, output, observation } = step;
   return [
     ...new Set([
       loss,
       ...(divergence === undefined ? [] : [divergence.value]),
       ...(penalty === undefined ? [] : [penalty]),
       output,
-      ...samples.map((sample) => sample.output),
-      ...(details === undefined ? [] : [details.output]),
+      ...(observation === undefined ? [] : [observation.output]),
     ]),
   ];
 }

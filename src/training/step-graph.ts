@@ -21,9 +21,9 @@ import {
   type UpdateOptions,
   type Updates,
 } from "./parameter-updates.ts";
-import { addDetails, detailCount, type StepDetails } from "./step-details.ts";
+import { addObservation, type ObservedParts, type StepObservation } from "./step-observation.ts";
 import { addDivergence } from "./variational-divergence.ts";
-import { addSample, staticShape, type WatchedSample } from "./watched-sample.ts";
+import { staticShape } from "./watched-sample.ts";
 import { deadWhen } from "./watched-values.ts";
 import { addPenalty, addPenaltyGradient, type WeightPenalty } from "./weight-penalty.ts";
 
@@ -65,9 +65,8 @@ export interface StepGraph extends BatchInputs {
   readonly output: string;
   readonly outputShape: readonly number[];
   readonly state: readonly StateTensor[];
-  readonly samples: readonly WatchedSample[];
-  /** Norms, changes and dead units; absent where nothing asks for them. */
-  readonly details?: StepDetails;
+  /** Absent where nothing is looked at. */
+  readonly observation?: StepObservation;
   /** The values that a person can place in the model, in the order of the nodes. */
   readonly landmarks: readonly Landmark[];
 }
@@ -94,8 +93,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
   const updateDue = config.accumulateBatches > 1 ? builder.freshName("update_due") : undefined;
   const updated = addUpdates(builder, options, whole, scalars, graph, updateDue);
   const state = [...updated.state, ...addStates(builder, trace, graph)];
-  const samples = options.watched.map((name) => addSample(builder, trace, name));
-  const details = options.weights && addStepDetails(builder, trace, options, updated);
+  const observation = addObservation(builder, observedParts(trace, options, updated));
   const draws = builder.nodes.some((node) => node.input.includes(step));
   const landmarks = landmarksOf(builder.nodes, {
     trace,
@@ -117,8 +115,7 @@ export function buildStepGraph(options: StepOptions): StepGraph {
     output,
     outputShape,
     state,
-    samples,
-    ...(details === undefined ? {} : { details }),
+    ...(observation === undefined ? {} : { observation }),
     landmarks,
   };
   const inputs = [...forward.inputs, ...furtherInputs(parts)];
@@ -150,29 +147,28 @@ function wholeParameters(
 
 /** All but the batch. */
 function furtherInputs(parts: StepParts): readonly ValueInfo[] {
-  const { scalars, divergence, updateDue, stepNumber, details, state } = parts;
+  const { scalars, divergence, updateDue, stepNumber, observation, state } = parts;
   return [
     ...[...scalars.values()].map((name) => makeValueInfo(name, DataType.FLOAT, [])),
     ...(divergence === undefined ? [] : [makeValueInfo(divergence.factor, DataType.FLOAT, [])]),
     ...(updateDue === undefined ? [] : [makeValueInfo(updateDue, DataType.FLOAT, [])]),
     ...(stepNumber === undefined ? [] : [makeValueInfo(stepNumber, DataType.UINT32, [])]),
-    ...(details === undefined ? [] : [makeValueInfo(details.due, DataType.BOOL, [])]),
+    ...(observation === undefined ? [] : [makeValueInfo(observation.due, DataType.BOOL, [])]),
     ...state.map(({ input, dims }) => makeValueInfo(input, DataType.FLOAT, dims)),
   ];
 }
 
 function outputsOf(parts: StepParts): readonly ValueInfo[] {
-  const { loss, divergence, penalty, output, outputShape, state, samples, details } = parts;
+  const { loss, divergence, penalty, output, outputShape, state, observation } = parts;
   return uniqueOutputs([
     makeValueInfo(loss, DataType.FLOAT, []),
     ...(divergence === undefined ? [] : [makeValueInfo(divergence.value, DataType.FLOAT, [])]),
     ...(penalty === undefined ? [] : [makeValueInfo(penalty, DataType.FLOAT, [])]),
     makeValueInfo(output, DataType.FLOAT, outputShape),
     ...state.map(({ next, dims }) => makeValueInfo(next, DataType.FLOAT, dims)),
-    ...samples.map(({ output, count }) => makeValueInfo(output, DataType.FLOAT, [count])),
-    ...(details === undefined
+    ...(observation === undefined
       ? []
-      : [makeValueInfo(details.output, DataType.FLOAT, [detailCount(details)])]),
+      : [makeValueInfo(observation.output, DataType.FLOAT, [observation.count])]),
   ]);
 }
 
@@ -213,32 +209,33 @@ function addDivergences(
   return { value, factor, gradients: new Map([...gradients, ...changed]) };
 }
 
-function addStepDetails(
-  builder: GraphBuilder,
+/** Samples of the watched values; the gradients and updates where details are told as well. */
+function observedParts(
   trace: ForwardTrace,
-  { graph, watched, weights = [] }: StepOptions,
+  { graph, watched, weights }: StepOptions,
   { gradients, state }: Updates,
-): StepDetails | undefined {
-  const updates = new Map(state.map((tensor) => [tensor.name, tensor]));
-  return addDetails(builder, {
+): ObservedParts {
+  const values = watched.map((name) => ({
+    name,
+    value: trace.value(name),
+    shape: staticShape(trace, name),
+    deadWhen: deadWhen(graph, name),
+  }));
+  if (weights === undefined) return { values, gradients: [], updates: new Map() };
+  const dimsOf = (parameter: string) => (graph.initializers.get(parameter) as Tensor).dims;
+  const states = new Map(state.map((tensor) => [tensor.name, tensor]));
+  return {
+    values,
     gradients: [...gradients].map(([parameter, gradient]) => {
-      const { dims } = graph.initializers.get(parameter) as Tensor;
-      return { parameter, gradient, rank: dims.length };
+      return { parameter, gradient, rank: dimsOf(parameter).length };
     }),
-    values: watched.map((name) => ({
-      name,
-      value: trace.value(name),
-      rank: staticShape(trace, name).length,
-      deadWhen: deadWhen(graph, name),
-    })),
     updates: new Map(
       namedParameters(weights).map((name) => {
-        const { input, next } = updates.get(name) as StateTensor;
-        const { dims } = graph.initializers.get(name) as Tensor;
-        return [name, { before: input, after: next, dims }];
+        const { input, next } = states.get(name) as StateTensor;
+        return [name, { before: input, after: next, dims: dimsOf(name) }];
       }),
     ),
-  });
+  };
 }
 
 function addStates(

@@ -14,11 +14,16 @@ import { firstBadValue } from "./first-bad-value.ts";
 import { planMemory } from "./memory-estimate.ts";
 import type { StateTensor } from "./parameter-updates.ts";
 import { scalarFeeds } from "./scalar-feeds.ts";
-import { detailCount } from "./step-details.ts";
 import type { StepGraph } from "./step-graph.ts";
 import { stepResult } from "./step-result.ts";
 import { type SingleSteps, StepsTogether } from "./steps-together.ts";
-import type { StepResult, StepsOfOneRun, StepWishes, TrainingStep } from "./training-step.ts";
+import {
+  isObserved,
+  type StepResult,
+  type StepsOfOneRun,
+  type StepWishes,
+  type TrainingStep,
+} from "./training-step.ts";
 
 type StepConfig = Pick<TrainingConfig, "optimizer" | "accumulateBatches" | "threads">;
 
@@ -57,8 +62,7 @@ export class StepSession implements TrainingStep, SingleSteps {
   readonly #penalty = new Float32Array(1);
   readonly #output: Float32Array;
   readonly #results: Tensors;
-  readonly #samples: Tensors;
-  readonly #details: Tensors;
+  readonly #observed: Tensors;
   #lastFeeds: Tensors = {};
   #current: StateSet;
   /** Made when it is needed: where several steps are one run, it seldom is. */
@@ -91,18 +95,15 @@ export class StepSession implements TrainingStep, SingleSteps {
         : { [step.divergence.value]: floatTensor(this.#divergence, []) }),
       ...(step.penalty === undefined ? {} : { [step.penalty]: floatTensor(this.#penalty, []) }),
     };
-    this.#samples = Object.fromEntries(
-      step.samples.map(({ output, count }) => [
-        output,
-        floatTensor(new Float32Array(count), [count]),
-      ]),
-    );
-    const { details } = step;
-    const numbers = details === undefined ? 0 : detailCount(details);
-    this.#details =
-      details === undefined
+    const { observation } = step;
+    this.#observed =
+      observation === undefined
         ? {}
-        : { [details.output]: floatTensor(new Float32Array(numbers), [numbers]) };
+        : {
+            [observation.output]: floatTensor(new Float32Array(observation.count), [
+              observation.count,
+            ]),
+          };
   }
 
   static async create(
@@ -122,19 +123,15 @@ export class StepSession implements TrainingStep, SingleSteps {
   ): Promise<StepResult> {
     this.#stepsDone++;
     const step = this.#step;
-    const { details } = wishes;
-    const scalars = { number: this.#stepsDone, learningRate, divergenceFactor, details };
+    const observed = isObserved(wishes);
+    const scalars = { number: this.#stepsDone, learningRate, divergenceFactor, observed };
     const feeds: Record<string, RuntimeTensor> = {
       ...this.#current.feeds,
       ...batchFeeds(step, batch),
       ...scalarFeeds(step, this.#config, [scalars], []),
     };
     this.#lastFeeds = feeds;
-    const numbers = {
-      ...this.#results,
-      ...(wishes.samples || details ? this.#samples : {}),
-      ...(details ? this.#details : {}),
-    };
+    const numbers = observed ? { ...this.#results, ...this.#observed } : this.#results;
     const start = performance.now();
     const next = await (this.#advanced
       ? this.#runIntoFresh(feeds, numbers)

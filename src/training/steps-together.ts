@@ -7,6 +7,7 @@ import { SeveralStepsSession, type StepsTaken } from "./several-steps-session.ts
 import type { StepGraph } from "./step-graph.ts";
 import { stepResult } from "./step-result.ts";
 import {
+  isObserved,
   MOST_STEPS_OF_RUN,
   type PlannedStep,
   type StepResult,
@@ -80,7 +81,7 @@ export class StepsTogether implements StepsOfOneRun {
       number: single.stepsDone + index + 1,
       learningRate,
       divergenceFactor,
-      details: wishes.details,
+      observed: isObserved(wishes),
     }));
     const start = performance.now();
     const taken = await this.#session.run(single.state, rows, scalars, this.#config);

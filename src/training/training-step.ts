@@ -21,6 +21,11 @@ export interface StepWishes {
   readonly details: boolean;
 }
 
+/** Whether anything has to be looked at for it. */
+export function isObserved({ samples, details }: StepWishes): boolean {
+  return samples || details;
+}
+
 export interface PlannedStep {
   readonly batch: Batch;
   readonly learningRate: number;

@@ -3,10 +3,15 @@ import { InputError } from "../graph/input-error.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { ForwardTrace } from "./autodiff.ts";
 
+/** An even sample of a watched value. */
 export interface WatchedSample {
   /** The watched value of the model. */
   readonly name: string;
-  readonly output: string;
+  /** Numbers of the value. */
+  readonly total: number;
+  /** Each so many-th of them is taken. */
+  readonly every: number;
+  /** Numbers that are taken. */
   readonly count: number;
 }
 
@@ -14,21 +19,28 @@ export interface WatchedSample {
 const SAMPLE_SIZE = 1024;
 
 /**
- * An even sample of a value: every k-th number, k without a divisor in common with any size, so that
- * all channels and positions take part.
+ * Every k-th number of a value of this shape, k without a divisor in common with any size, so that all
+ * channels and positions take part.
  */
-export function addSample(builder: GraphBuilder, trace: ForwardTrace, name: string): WatchedSample {
-  const shape = staticShape(trace, name);
+export function watchedSample(name: string, shape: readonly number[]): WatchedSample {
   const total = elementCount(shape);
   let every = Math.max(1, Math.ceil(total / SAMPLE_SIZE));
   while (every > 1 && commonDivisor(every, total) > 1) every++;
-  const flat = builder.add("Reshape", [trace.value(name), builder.ints([total])]);
-  const output = builder.add(
+  return { name, total, every, count: Math.ceil(total / every) };
+}
+
+/** The sample, float32[count]. @param value of the graph. */
+export function addSample(
+  builder: GraphBuilder,
+  { name, total, every }: WatchedSample,
+  value: string,
+): string {
+  const flat = builder.add("Reshape", [value, builder.ints([total])]);
+  return builder.add(
     "Slice",
     [flat, ...[0, total, 0, every].map((number) => builder.ints([number]))],
     { stem: `sample_of_${name}` },
   );
-  return { name, output, count: Math.ceil(total / every) };
 }
 
 function commonDivisor(a: number, b: number): number {

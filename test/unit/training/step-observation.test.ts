@@ -85,8 +85,8 @@ async function firstStep(step: StepGraph, batch: Batch, names: readonly string[]
   for (const input of step.scalars.values()) {
     feeds[input] = { type: "float32", dims: [], data: Float32Array.of(1e-3) };
   }
-  if (step.details !== undefined) {
-    feeds[step.details.due] = { type: "bool", dims: [], data: Uint8Array.of(0) };
+  if (step.observation !== undefined) {
+    feeds[step.observation.due] = { type: "bool", dims: [], data: Uint8Array.of(0) };
   }
   const results = await session.run(feeds, names);
   await session.release();

@@ -5,10 +5,11 @@ import { DataType } from "../graph/data-type.ts";
 import { float32Tensor } from "../graph/tensor.ts";
 import { rangeOf } from "../operators/shape-algebra.ts";
 import type { DeadWhen } from "../statistics/activation-statistics.ts";
+import { addSample, type WatchedSample, watchedSample } from "./watched-sample.ts";
 import { wholeSum } from "./whole-sums.ts";
 
 /** A gradient by its parameter, of which the norm is taken. */
-export interface DetailedGradient {
+export interface ObservedGradient {
   readonly parameter: string;
   /** Value of the step graph. */
   readonly gradient: string;
@@ -16,70 +17,66 @@ export interface DetailedGradient {
 }
 
 /** A parameter by the values of the step graph that it is before and after the step. */
-export interface DetailedUpdate {
+export interface ObservedUpdate {
   readonly before: string;
   readonly after: string;
   /** The parameter's own; both values may have another shape of as many numbers. */
   readonly dims: readonly number[];
 }
 
-/** A watched value whose dead units are counted. */
-export interface DetailedValue {
+/** A watched value, of which a sample is taken. */
+export interface ObservedValue {
   readonly name: string;
   /** Value of the step graph, [samples, units, …]. */
   readonly value: string;
-  readonly rank: number;
+  readonly shape: readonly number[];
   readonly deadWhen: DeadWhen;
 }
 
+/** What is looked at. */
+export interface ObservedParts {
+  readonly values: readonly ObservedValue[];
+  readonly gradients: readonly ObservedGradient[];
+  /** By named parameter. */
+  readonly updates: ReadonlyMap<string, ObservedUpdate>;
+}
+
 /** What the step graph computes only where it is asked to. */
-export interface StepDetails {
+export interface StepObservation {
   /** The boolean scalar input that asks. */
   readonly due: string;
   /**
-   * float32[parameters + values + 2·named]: Σg² by parameter, the share of dead units by value, then
-   * Σ(w′ − w)² by named parameter, and Σw² likewise; w is before the step and w′ after it.
+   * float32[count]: Σg² by parameter, the share of dead units by value, Σ(w′ − w)² by named parameter
+   * and Σw² likewise, w before the step and w′ after it; then the samples, one after the other.
    */
   readonly output: string;
+  readonly count: number;
   readonly parameters: readonly string[];
   readonly values: readonly string[];
   /** The parameters whose own change is told. */
   readonly named: readonly string[];
-}
-
-/** Numbers in the output. */
-export function detailCount({ parameters, values, named }: Omit<StepDetails, "due">): number {
-  return parameters.length + values.length + 2 * named.length;
-}
-
-/** What details are told of. */
-export interface DetailedParts {
-  readonly gradients: readonly DetailedGradient[];
-  readonly values: readonly DetailedValue[];
-  /** By named parameter. */
-  readonly updates: ReadonlyMap<string, DetailedUpdate>;
+  readonly samples: readonly WatchedSample[];
 }
 
 /**
- * Norms, changes and dead units in a branch of the graph: ONNX Runtime computes every output of a graph,
- * fetched or not, but of an If only the branch that is asked for.
+ * Samples, norms, changes and dead units in a branch of the graph: ONNX Runtime computes every output
+ * of a graph, fetched or not, but of an If only the branch that is asked for. They are one output,
+ * since each further one costs every step.
  *
- * @returns undefined where there is nothing to tell.
+ * @returns undefined where there is nothing to look at.
  */
-export function addDetails(
+export function addObservation(
   builder: GraphBuilder,
-  { gradients, values, updates }: DetailedParts,
-): StepDetails | undefined {
-  const told = {
-    output: builder.freshName("details"),
-    parameters: gradients.map(({ parameter }) => parameter),
-    values: values.map(({ name }) => name),
-    named: [...updates.keys()],
-  };
-  const count = detailCount(told);
-  if (count === 0) return undefined;
-  const due = builder.freshName("details_due");
-  const taken = branch(builder, "details_taken", count, () => {
+  { values, gradients, updates }: ObservedParts,
+): StepObservation | undefined {
+  if (values.length === 0 && gradients.length === 0) return undefined;
+  const due = builder.freshName("observation_due");
+  const output = builder.freshName("observation");
+  const samples = values.map(({ name, shape }) => watchedSample(name, shape));
+  const named = [...updates.keys()];
+  const single = gradients.length + values.length + 2 * named.length;
+  const count = samples.reduce((sum, sample) => sum + sample.count, single);
+  const taken = branch(builder, "observation_taken", count, () => {
     const numbers = [
       ...gradients.map(({ gradient, rank }) =>
         wholeSum(builder, "ReduceSumSquare", gradient, rank),
@@ -90,16 +87,29 @@ export function addDetails(
       ),
       ...[...updates.values()].map(({ before, dims }) => sumOfSquares(builder, before, dims)),
     ];
-    const parts = numbers.map((number) => builder.add("Reshape", [number, builder.ints([1])]));
+    const parts = [
+      ...numbers.map((number) => builder.add("Reshape", [number, builder.ints([1])])),
+      ...samples.map((sample, index) =>
+        addSample(builder, sample, (values[index] as ObservedValue).value),
+      ),
+    ];
     return builder.add("Concat", parts, { attributes: { axis: { int: 0 } } });
   });
   const zeros = builder.addInitializer(
-    float32Tensor(builder.freshName("no_details"), [count], new Float32Array(count)),
+    float32Tensor(builder.freshName("no_observation"), [count], new Float32Array(count)),
   );
-  const left = branch(builder, "details_left", count, () => builder.add("Identity", [zeros]));
+  const left = branch(builder, "observation_left", count, () => builder.add("Identity", [zeros]));
   const attributes = { then_branch: { graph: taken }, else_branch: { graph: left } };
-  builder.nodes.push(makeNode("If", [due], [told.output], { name: told.output, attributes }));
-  return { due, ...told };
+  builder.nodes.push(makeNode("If", [due], [output], { name: output, attributes }));
+  return {
+    due,
+    output,
+    count,
+    parameters: gradients.map(({ parameter }) => parameter),
+    values: values.map(({ name }) => name),
+    named,
+    samples,
+  };
 }
 
 /** A scalar. @param dims the shape by which the sum is divided into smaller ones. */
@@ -112,9 +122,9 @@ function sumOfSquares(builder: GraphBuilder, value: string, dims: readonly numbe
  * A scalar: the share of units none of whose values, over samples and positions, is alive. Behind a
  * largest value that is not positive no value passes a ReLU; behind a largest |x| of 0 all are 0.
  */
-function deadShare(builder: GraphBuilder, { value, rank, deadWhen }: DetailedValue): string {
+function deadShare(builder: GraphBuilder, { value, shape, deadWhen }: ObservedValue): string {
   const numbers = deadWhen === "zero" ? builder.add("Abs", [value]) : value;
-  const axes = rangeOf(rank).filter((axis) => axis !== 1);
+  const axes = rangeOf(shape.length).filter((axis) => axis !== 1);
   const flat = { attributes: { keepdims: { int: 0 } } };
   const largest = builder.add("ReduceMax", [numbers, builder.ints(axes)], flat);
   const dead = builder.add("LessOrEqual", [largest, builder.scalar(0)]);
