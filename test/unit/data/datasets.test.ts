@@ -140,8 +140,24 @@ describe("csv", () => {
       't.csv: row 2, column b: the value is missing ("NA"); fill it in or leave the row out',
     ],
     ["a,b\n1,?\n", 't.csv: row 1, column b: the value is missing ("?")'],
-    ['"a,b\n1,2\n', "Quote Not Closed"],
-    ["a,b\n1\n", "Invalid Record Length"],
+    ['"a,b\n1,2\n', "t.csv: line 1: the quote that the cell begins with is never closed"],
+    [
+      'a,b\n1,2\n3,"4\n5,6\n',
+      "t.csv: row 2, column b: the quote that the cell begins with is never closed",
+    ],
+    [
+      '1,2\n3,"4"x\n',
+      "t.csv: row 2, column 2: there is text behind the quote that closes the cell",
+    ],
+    [
+      'a,b\n1,2"3\n',
+      "t.csv: row 1, column b: there is a quote inside a cell that does not begin with one",
+    ],
+    ["a,b\n1\n", "t.csv: row 1, column b: the cell is missing; the row has 1 and the first line 2"],
+    [
+      "a,b\n1,2\n\n3,4,5\n",
+      "t.csv: row 2: there are more cells than columns; the row has 3 and the first line 2",
+    ],
   ])("refuses %j", (text, message) => {
     expect(() => parseCsv(text, "t", "t.csv")).toThrow(message);
   });
