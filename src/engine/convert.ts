@@ -1,5 +1,6 @@
 import { layersModel } from "../formats/layers/from-graph/layers-model.ts";
 import { type LayersTarget, namedFormat, saveModel } from "../formats/registry.ts";
+import { inTargetFolder } from "../formats/target-folder.ts";
 import { makeNode, makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
 import { changeNode } from "../graph/edit.ts";
@@ -62,12 +63,14 @@ async function writeLayers(
   const made = await format.encode(model, graph.producer);
   const again = await made.read();
   const nodes = again.nodes.length;
+  const save = () =>
+    inTargetFolder(request.target, () => made.save(request.target, savingIn(context)));
   if (!request.verify) {
-    await made.save(request.target, savingIn(context));
+    await save();
     return { nodes };
   }
   const certificate = await compared(graph, again, request, context);
-  if (certificate.pass) await made.save(request.target, savingIn(context));
+  if (certificate.pass) await save();
   return { nodes, certificate };
 }
 

@@ -2,6 +2,7 @@ import { openDataset } from "../data/open-dataset.ts";
 import { encodeNpz } from "../data/write-npz.ts";
 import { writeWhole } from "../formats/onnx/new-file.ts";
 import { asInputError } from "../formats/onnx/write.ts";
+import { inTargetFolder } from "../formats/target-folder.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { ForwardMode } from "../operators/operator.ts";
@@ -51,7 +52,8 @@ export async function writeGradients(
     threads: 0,
     signal,
   });
-  await writeWhole(output, encodeNpz(result.gradients)).catch((error: unknown) => {
+  const file = encodeNpz(result.gradients);
+  await inTargetFolder(output, () => writeWhole(output, file)).catch((error: unknown) => {
     throw asInputError(error, output);
   });
   return {

@@ -6,6 +6,7 @@ import type { LayersModel, TargetDialect } from "./layers/from-graph/layers-mode
 import { inFile, readModelFile } from "./onnx/model-file.ts";
 import { readModel as readOnnx, readModelAsNeeded as readOnnxAsNeeded } from "./onnx/read.ts";
 import { type SaveOptions, saveModel as saveOnnx } from "./onnx/write.ts";
+import { inTargetFolder, requireTargetFolder } from "./target-folder.ts";
 
 /** A kind of model file. What reads and writes it is loaded when it is needed. */
 interface Format {
@@ -185,7 +186,7 @@ async function formatOf(path: string): Promise<Format> {
 
 /**
  * Writes a model, all or nothing, in the format that the target's name says; in the one it was read
- * from where the name says none.
+ * from where the name says none. The target's folder is made where there is none.
  *
  * @returns the size written in bytes, other files of the model included.
  */
@@ -194,16 +195,18 @@ export async function saveModel(
   target: string,
   options: SaveOptions = {},
 ): Promise<number> {
-  return targetFormat(graph, target).save(graph, target, options);
+  const format = targetFormat(graph, target);
+  return inTargetFolder(target, () => format.save(graph, target, options));
 }
 
 /**
  * Whether saveModel could write the graph, for work that takes long before there is something to
  * save.
  *
- * @throws InputError saying what the format has no place for.
+ * @throws InputError saying what the format has no place for, or why no file can be there.
  */
 export async function requireWritable(graph: Graph, target: string): Promise<void> {
+  await requireTargetFolder(target);
   await targetFormat(graph, target).check?.(graph);
 }
 

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { copyModel } from "../formats/onnx/copy.ts";
 import { readModel, saveModel } from "../formats/registry.ts";
+import { inTargetFolder } from "../formats/target-folder.ts";
 import { changeGraph } from "../graph/edit.ts";
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
@@ -82,7 +83,9 @@ async function saveOutput(best: string, start: StartEvent, output: string): Prom
   }
   const isOnnx = extname(output).toLowerCase() === ".onnx";
   const graph = isOnnx ? undefined : await readModel(start.model);
-  if (graph === undefined || graph.source.format === "onnx") return copyModel(best, output);
+  if (graph === undefined || graph.source.format === "onnx") {
+    return inTargetFolder(output, () => copyModel(best, output));
+  }
   const trained = await readModel(best);
   const initializers = [...trained.initializers.values()].filter(({ name }) =>
     graph.initializers.has(name),

@@ -147,6 +147,8 @@ export function asInputError(error: unknown, target: string): unknown {
     ENOSPC: "the disk is full",
     EISDIR: "it is a folder",
     ENOTDIR: "its folder is not a folder",
+    // What stands where a folder would have to be made.
+    EEXIST: "its folder is not a folder",
   };
   const reason = reasons[String(error.code)];
   return reason === undefined ? error : new InputError(`cannot be written: ${reason}`, target);

@@ -1,3 +1,4 @@
+import { requireTargetFolder } from "../../formats/target-folder.ts";
 import type { TrainResult } from "../../protocol/engine.ts";
 import type { TensorFlow } from "../../runtime/tensorflow.ts";
 import { checkConfig } from "../config.ts";
@@ -28,7 +29,10 @@ const SMALLEST_EVALUATION_BATCH = 64;
 export async function trainOnTensorFlow(options: TensorFlowTraining): Promise<TrainResult> {
   const { tensorFlow, config, resume } = options;
   checkConfig(config);
-  if (options.output !== undefined) requireLayersTarget(options.output);
+  if (options.output !== undefined) {
+    requireLayersTarget(options.output);
+    await requireTargetFolder(options.output);
+  }
   const { tf } = tensorFlow;
   const plan = await prepareOnTensorFlow(tf, options.modelPath, config);
   if (resume !== undefined) refuseChanged(resume, plan.fingerprint);

@@ -124,7 +124,7 @@ test.each([
   [["--loss", "entropy"], /--loss entropy: one of cross-entropy, /],
   [["--mode", "eval"], /--mode eval: one of train, inference is needed/],
   [["--data", "missing.npz"], /missing\.npz: no such data set/],
-  [["-o", "nowhere/g.npz"], /g\.npz: cannot be written: the folder does not exist/],
+  [["-o", "/dev/null/g.npz"], /g\.npz: cannot be written: its folder is not a folder/],
   [["--loss", "mean-squared-error"], /digits/],
 ])("%j is refused with one line, and nothing is written", async (options, message) => {
   const folder = await temporaryFolder();
