@@ -4,11 +4,11 @@ import type { Graph, Node } from "../../graph/graph.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { fileBytes, sameSizes } from "../layers/weight-layout.ts";
 import { noPlace } from "../no-place.ts";
-import type { NewNumbers } from "./changed-groups.ts";
 import type { ConstantLayout } from "./constant-layout.ts";
 import type { PartsByNode } from "./graph-parts.ts";
 import type { TfjsGraphSource } from "./source.ts";
 import type { ConstantPlace } from "./tensor-value.ts";
+import type { NewNumbers } from "./weight-changes.ts";
 
 /** What an edit did to the constants that nodes of the file read. */
 export interface ConstantChanges {

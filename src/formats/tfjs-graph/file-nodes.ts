@@ -1,9 +1,9 @@
 import type { JsonObject } from "../layers/json.ts";
-import type { NewNumbers, WeightChanges } from "./changed-groups.ts";
 import { type ChangedConstant, sameNumbers } from "./constant-changes.ts";
 import type { GraphDef, NodeDef, TensorReference } from "./graph-def.ts";
 import { constNode, resizedConst } from "./new-nodes.ts";
 import { PASSING } from "./passing.ts";
+import type { NewNumbers, WeightChanges } from "./weight-changes.ts";
 
 /** The nodes of a file while they are changed. */
 export class FileNodes {

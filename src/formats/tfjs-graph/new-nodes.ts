@@ -6,9 +6,9 @@ import type { Tensor } from "../../graph/tensor.ts";
 import type { JsonObject } from "../layers/json.ts";
 import { noPlace } from "../no-place.ts";
 import { encodedText } from "./attributes.ts";
-import type { NewNumbers } from "./changed-groups.ts";
 import { numbersOf } from "./constant-changes.ts";
 import { AS_IN_FILE, type ConstantLayout, movedOperand } from "./constant-layout.ts";
+import type { NewNumbers } from "./weight-changes.ts";
 
 /** How a value lies in the graph, compared with the file. */
 export interface Placement {

@@ -2,10 +2,10 @@ import type { Graph } from "../../graph/graph.ts";
 import { isList, type Json, type JsonObject } from "../layers/json.ts";
 import type { LoadedGroup } from "../tfjs/shards.ts";
 import { rewrittenManifest } from "../tfjs/weight-files.ts";
-import { changedGroups } from "./changed-groups.ts";
 import { rewriteNodes } from "./rewrite-nodes.ts";
 import { rawSignature } from "./signature.ts";
 import type { TfjsGraphSource } from "./source.ts";
+import { withWeightChanges } from "./weight-changes.ts";
 
 /** The document and the weights with what an edit of the graph amounts to; unchanged parts are the same objects. */
 export function rewriteFile(
@@ -14,7 +14,7 @@ export function rewriteFile(
 ): { readonly document: JsonObject; readonly groups: readonly LoadedGroup[] } {
   const { document } = source;
   const changes = rewriteNodes(source, edited);
-  const groups = changedGroups(source.groups, changes.weights);
+  const groups = withWeightChanges(source.groups, changes.weights);
   const manifest = isList(document.weightsManifest) ? document.weightsManifest : [];
   const weightsManifest = rewrittenManifest(groups, source.groups, manifest);
   const sameManifest = weightsManifest.every((group, index) => group === manifest[index]);

@@ -3,7 +3,6 @@ import { indexOf } from "../../graph/index.ts";
 import { nodeOrigin } from "../../graph/node-origin.ts";
 import type { JsonObject } from "../layers/json.ts";
 import { noPlace, refuseRole } from "../no-place.ts";
-import type { WeightChanges } from "./changed-groups.ts";
 import { type ConstantChanges, constantChanges } from "./constant-changes.ts";
 import { FileNodes } from "./file-nodes.ts";
 import { type NodeDef, referenceText, type TensorReference } from "./graph-def.ts";
@@ -11,6 +10,7 @@ import { type PartsByNode, partKey, partsByNode, unturnedValue, valueKey } from 
 import { newOperation, type Placement } from "./new-nodes.ts";
 import { PASSING } from "./passing.ts";
 import type { TfjsGraphSource } from "./source.ts";
+import type { WeightChanges } from "./weight-changes.ts";
 
 export interface NodeChanges {
   /** The file's list of nodes; undefined where it stays as it is. */

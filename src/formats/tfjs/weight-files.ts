@@ -10,6 +10,35 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
+/** What becomes of a stored weight: the pieces that stand in its place. */
+export type WeightChange = (entry: WeightEntry, bytes: Uint8Array) => readonly Piece[];
+
+/**
+ * The groups with each weight as a change makes it; a group without a change is the same object.
+ *
+ * @param added what stands at the end of the last group.
+ */
+export function changedGroups(
+  groups: readonly LoadedGroup[],
+  change: WeightChange,
+  added: readonly Piece[] = [],
+): LoadedGroup[] {
+  return groups.map((loaded, position) => {
+    let start = 0;
+    const pieces = loaded.group.weights.flatMap((entry) => {
+      const bytes = loaded.bytes.subarray(start, start + entry.byteLength);
+      start += entry.byteLength;
+      return change(entry, bytes);
+    });
+    return regrouped(loaded, position === groups.length - 1 ? [...pieces, ...added] : pieces);
+  });
+}
+
+/** A weight as it stands in the file. */
+export function unchanged({ raw }: WeightEntry, bytes: Uint8Array): Piece {
+  return { raw, bytes };
+}
+
 /** The groups of weights with the edits made; a group without a change is the same object. */
 export function rewrittenGroups(
   groups: readonly LoadedGroup[],
@@ -21,28 +50,25 @@ export function rewrittenGroups(
   }
   const added = edits.weights.filter(({ use }) => use.stored === undefined);
   const resized = changesWeightList(edits);
-  return groups.map((loaded, position) => {
-    const pieces: Piece[] = [];
-    let start = 0;
-    for (const entry of loaded.group.weights) {
-      const bytes = loaded.bytes.subarray(start, start + entry.byteLength);
-      start += entry.byteLength;
-      // An optimizer's state belongs to the weights as they were.
-      if (resized && entry.raw.group === "optimizer") continue;
-      const edit = changed.get(entry.name);
-      if (edit === undefined) pieces.push({ raw: entry.raw, bytes });
-      else if (edit.bytes !== undefined) pieces.push(replaced(entry, edit.bytes, edit.dims));
-      for (const other of added) {
-        if (nameBefore(other) === entry.name) pieces.push(newPiece(other, entry.name));
-      }
-    }
-    if (position === groups.length - 1) {
-      // A layer without any stored weight has no place among the others.
-      const left = added.filter((other) => nameBefore(other) === undefined);
-      pieces.push(...left.map((other) => newPiece(other, undefined)));
-    }
-    return regrouped(loaded, pieces);
-  });
+  const behind = new Map<string | undefined, Piece[]>();
+  for (const edit of added) {
+    const sibling = nameBefore(edit);
+    behind.set(sibling, [...(behind.get(sibling) ?? []), newPiece(edit, sibling)]);
+  }
+  const change: WeightChange = (entry, bytes) => {
+    // An optimizer's state belongs to the weights as they were.
+    if (resized && entry.raw.group === "optimizer") return [];
+    const edit = changed.get(entry.name);
+    const own =
+      edit === undefined
+        ? [unchanged(entry, bytes)]
+        : edit.bytes === undefined
+          ? []
+          : [replaced(entry, edit.bytes, edit.dims)];
+    return [...own, ...(behind.get(entry.name) ?? [])];
+  };
+  // A layer without any stored weight has no place among the others.
+  return changedGroups(groups, change, behind.get(undefined));
 }
 
 /** The groups with other numbers for the weights that are named; a group without a change is the same object. */
@@ -50,16 +76,10 @@ export function withNumbers(
   groups: readonly LoadedGroup[],
   numbers: ReadonlyMap<string, Float32Array>,
 ): LoadedGroup[] {
-  return groups.map((loaded) => {
-    let start = 0;
-    const pieces = loaded.group.weights.map((entry) => {
-      const bytes = loaded.bytes.subarray(start, start + entry.byteLength);
-      start += entry.byteLength;
-      const data = entry.raw.group === "optimizer" ? undefined : numbers.get(entry.name);
-      if (data === undefined) return { raw: entry.raw, bytes };
-      return replaced(entry, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    });
-    return regrouped(loaded, pieces);
+  return changedGroups(groups, (entry, bytes) => {
+    const data = entry.raw.group === "optimizer" ? undefined : numbers.get(entry.name);
+    if (data === undefined) return [unchanged(entry, bytes)];
+    return [replaced(entry, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
   });
 }
 
@@ -94,17 +114,15 @@ function newPiece({ record, use, dims, bytes }: WeightEdit, sibling: string | un
 }
 
 /** The pieces one after the other, cut into files as large as those of the group were. */
-export function regrouped(loaded: LoadedGroup, pieces: readonly Piece[]): LoadedGroup {
+function regrouped(loaded: LoadedGroup, pieces: readonly Piece[]): LoadedGroup {
   const { group, shards, bytes: before } = loaded;
   const bytes = new Uint8Array(Buffer.concat(pieces.map((piece) => piece.bytes)));
   const same = pieces.every(({ raw }, index) => raw === group.weights[index]?.raw);
   if (same && pieces.length === group.weights.length && Buffer.compare(bytes, before) === 0) {
     return loaded;
   }
-  const weights = pieces.map((piece): WeightEntry => {
-    const known = group.weights.find(({ raw }) => raw === piece.raw);
-    return known ?? entryOf(piece);
-  });
+  const known = new Map(group.weights.map((entry) => [entry.raw, entry] as const));
+  const weights = pieces.map((piece): WeightEntry => known.get(piece.raw) ?? entryOf(piece));
   const cut = cutAgain(shards, bytes);
   return { group: { paths: cut.map(({ path }) => path), weights }, shards: cut, bytes };
 }
