@@ -5,6 +5,7 @@ import { bodiesOf } from "../../../graph/index.ts";
 import { InputError } from "../../../graph/input-error.ts";
 import type { Tensor } from "../../../graph/tensor.ts";
 import type { JsonObject } from "../json.ts";
+import { withComposed } from "./composed/with-composed.ts";
 import { functionalConfig } from "./functional-config.ts";
 import { LayerList } from "./layer-list.ts";
 import {
@@ -54,10 +55,11 @@ const MOST_REASONS = 3;
  * @throws InputError naming the nodes that layers cannot express, their operators and the reasons.
  */
 export function layersModel(
-  graph: Graph,
+  source: Graph,
   shapes: KnownShapes,
   dialect: TargetDialect,
 ): LayersModel {
+  const graph = withComposed(source, shapes);
   const list = new LayerList();
   const context: WritingContext = {
     graph,

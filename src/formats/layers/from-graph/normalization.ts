@@ -61,7 +61,33 @@ function layerNormalization(call: NodeCall): WrittenValue {
   return call.layer("LayerNormalization", [placed], placed, { config, weights });
 }
 
+/**
+ * y = γ·(x − μ)/√(σ² + ε) + β with the statistics of groups of axis 1 in each sample (Wu & He 2018);
+ * with a group for each channel it is instance normalization (Ulyanov et al. 2016).
+ */
+function groupNormalization(call: NodeCall): WrittenValue {
+  if (call.forTfjs) unwritable("TensorFlow.js has no normalization of groups or instances");
+  const { node } = call;
+  const value = call.input(0);
+  const channels = value.shape[1];
+  if (typeof channels !== "number") return unwritable("the number of its channels is open");
+  const placed = value.axes.at(-1) === 1 ? value : call.channelsLast(value);
+  const names = ["gamma", "beta"];
+  const weights = names.map((name, index) =>
+    vectorWeight(name, call.weight(index + 1, name), channels),
+  );
+  const config = {
+    groups: intAttribute(node, "num_groups", channels),
+    axis: -1,
+    epsilon: floatAttribute(node, "epsilon", 1e-5),
+    center: true,
+    scale: true,
+  };
+  return call.layer("GroupNormalization", [placed], placed, { config, weights });
+}
+
 export const normalizationWriters: readonly NodeWriter[] = [
   { opTypes: ["BatchNormalization"], write: batchNormalization },
   { opTypes: ["LayerNormalization"], write: layerNormalization },
+  { opTypes: ["GroupNormalization", "InstanceNormalization"], write: groupNormalization },
 ];
