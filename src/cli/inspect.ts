@@ -1,3 +1,4 @@
+import { inputScalingText } from "../data/input-scaling-note.ts";
 import { modelReport } from "../engine/model-report.ts";
 import { readModelAsNeeded } from "../formats/registry.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
@@ -24,6 +25,10 @@ function printReport(model: string, report: ModelReport): void {
   print(`${report.nodes} nodes, ${groupedDigits(report.parameters)} parameters, ${size}`);
   print(`inputs   ${report.inputs.map(valueText).join(", ")}`);
   print(`outputs  ${report.outputs.map(valueText).join(", ")}`);
+  const { inputScaling } = report;
+  if (inputScaling !== undefined) {
+    print(`inputs are scaled before the model: ${inputScalingText(inputScaling)}`);
+  }
   const operators = Object.entries(report.operators).map(([name, count]) => `${name} ${count}`);
   print(`nodes    ${operators.join(", ")}`);
   for (const { node, what, rule } of report.layerRules ?? []) print(`${node}: ${what}: ${rule}`);

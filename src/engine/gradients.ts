@@ -1,3 +1,4 @@
+import { asModelTakes } from "../data/model-input-scaling.ts";
 import { openDataset } from "../data/open-dataset.ts";
 import { encodeNpz } from "../data/write-npz.ts";
 import { writeWhole } from "../formats/onnx/new-file.ts";
@@ -38,11 +39,9 @@ export async function writeGradients(
 ): Promise<GradientReport> {
   const forwardMode = choice("--mode", mode, MODES);
   const { targetKind } = choice("--loss", loss, LOSSES);
-  const dataset = await openDataset(data, {
-    kind: targetKind,
-    input: sampleInput(graph),
-    options: dataOptions,
-  });
+  const input = sampleInput(graph);
+  const opened = await openDataset(data, { kind: targetKind, input, options: dataOptions });
+  const dataset = asModelTakes(opened, graph, input);
   const result = await modelGradients({
     graph,
     dataset,

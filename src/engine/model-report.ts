@@ -1,3 +1,4 @@
+import { modelInputScaling } from "../data/input-scaling-note.ts";
 import { findings } from "../findings/registry.ts";
 import { dataTypeName } from "../graph/data-type.ts";
 import { type Graph, requiredInputs, standardOpset, type ValueInfo } from "../graph/graph.ts";
@@ -8,6 +9,7 @@ import { layerRules } from "./layer-rules.ts";
 /** The summary that `inspect` prints and the model page's header shows. */
 export function modelReport(graph: Graph): ModelReport {
   const rules = layerRules(graph);
+  const inputScaling = modelInputScaling(graph);
   return {
     format: graph.source.format === "memory" ? "onnx" : graph.source.format,
     opset: standardOpset(graph),
@@ -17,6 +19,7 @@ export function modelReport(graph: Graph): ModelReport {
     outputs: graph.outputs.map(valueReport),
     ...graphCount(graph),
     ...(rules.length === 0 ? {} : { layerRules: rules }),
+    ...(inputScaling === undefined ? {} : { inputScaling }),
     findings: findings(graph),
   };
 }

@@ -6,7 +6,6 @@ import { findPass } from "../passes/registry.ts";
 import { needsData } from "../protocol/technique-options.ts";
 import type { TrainingConfig } from "../protocol/training.ts";
 import { checkConfig } from "../training/config.ts";
-import { sampleInput } from "../training/forward-part.ts";
 import { withFreshWeights } from "../training/fresh-model.ts";
 import { openTrainingData } from "../training/open-training-data.ts";
 import { separateParameters } from "../training/separate-parameters.ts";
@@ -58,7 +57,7 @@ export async function preparedModel(
 }
 
 async function trainingPart(graph: Graph, config: TrainingConfig, context: RequestContext) {
-  const { data: dataset } = await openTrainingData(config, sampleInput(graph));
+  const { data: dataset } = await openTrainingData(config, graph);
   const { train } = splitSamples(dataset, config.split, config.seed);
   return sampleRuns(dataset, train, context);
 }

@@ -1,4 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
+import { asModelTakes } from "../data/model-input-scaling.ts";
 import { openDataset } from "../data/open-dataset.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { SampleRuns } from "../passes/sample-runs.ts";
@@ -14,8 +15,10 @@ export async function openSampleRuns(
   context: RequestContext,
   graph?: Graph,
 ): Promise<SampleRuns> {
-  const request = graph === undefined ? {} : { input: sampleInput(graph) };
-  return sampleRuns(await openDataset(data, request), undefined, context);
+  if (graph === undefined) return sampleRuns(await openDataset(data), undefined, context);
+  const input = sampleInput(graph);
+  const opened = await openDataset(data, { input });
+  return sampleRuns(asModelTakes(opened, graph, input), undefined, context);
 }
 
 /** @param rows the samples to measure on; all when undefined. */

@@ -44,6 +44,8 @@ export interface Graph {
   readonly opsets: ReadonlyMap<string, number>;
   readonly irVersion: number;
   readonly producer: string;
+  /** Notes of the whole model by key, ONNX' metadata_props; other formats have no place for them. */
+  readonly metadata?: ReadonlyMap<string, string>;
   /** What the reader needs to write the same file again; opaque to everybody else. */
   readonly source: GraphSource;
 }

@@ -66,6 +66,7 @@ export const DEFAULT_TRAINING_CONFIG: TrainingConfig = {
   },
   batchNorm: { momentum: 0.1, runningVariance: "unbiased" },
   fromModel: { regularizers: true, constraints: true, batchNorm: true, trainable: true },
+  intoModel: { constraints: false, regularizers: false, inputScaling: false },
   variationalDropout: { klWeight: 1, warmUpEpochs: 0 },
   statistics: { values: "auto", everySteps: 10, detailsEverySteps: 10, bins: 30 },
   checkpoint: { everyEpochs: 1, everySteps: 0, everySeconds: 30, leastSeconds: 5 },

@@ -1,3 +1,4 @@
+import type { InputScaling } from "./training.ts";
 /** The JSON of the command line, which pages and editor commands share. */
 
 /** NaN and infinities do not exist in JSON and travel as these strings. */
@@ -58,6 +59,8 @@ export interface ModelReport {
   readonly operators: Readonly<Record<string, number>>;
   /** What layers of Keras and TensorFlow.js state for their own training; absent where none does. */
   readonly layerRules?: readonly LayerRuleReport[];
+  /** How samples are scaled before the model gets them, where it has a note of that. */
+  readonly inputScaling?: InputScaling;
   readonly findings: readonly Finding[];
 }
 

@@ -73,6 +73,15 @@ export interface TrainingConfig {
     /** Layers with trainable: false keep their weights and statistics. */
     readonly trainable: boolean;
   };
+  /** What a run leaves in the model that it saves, beside weights. */
+  readonly intoModel: {
+    /** maxNorm as the layers' own constraint. */
+    readonly constraints: boolean;
+    /** l1 and l2 as the layers' own regularizers, in Keras' form without ½. */
+    readonly regularizers: boolean;
+    /** inputScaling as operators in front of the model, which then takes samples as the data has them. */
+    readonly inputScaling: boolean;
+  };
   /** For models with variational dropout (insert-variational-dropout). */
   readonly variationalDropout: {
     /** The loss gets klWeight/N·KL, N the number of training samples. */

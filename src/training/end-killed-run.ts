@@ -4,7 +4,8 @@ import { extname, join } from "node:path";
 import { copyModel } from "../formats/onnx/copy.ts";
 import { readModel, saveModel } from "../formats/registry.ts";
 import { inTargetFolder } from "../formats/target-folder.ts";
-import { changeGraph } from "../graph/edit.ts";
+import { changeGraph, changeNode } from "../graph/edit.ts";
+
 import { InputError } from "../graph/input-error.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
 import type { StartEvent } from "./run-events.ts";
@@ -90,7 +91,13 @@ async function saveOutput(best: string, start: StartEvent, output: string): Prom
   const initializers = [...trained.initializers.values()].filter(({ name }) =>
     graph.initializers.has(name),
   );
-  await saveModel(changeGraph(graph, { initializers }), output);
+  const notes = new Map(trained.nodes.map((node) => [node.output[0], node.metadataProps] as const));
+  // What the run left in the model beside weights stands in the notes of its nodes.
+  const nodes = graph.nodes.map((node) => {
+    const metadataProps = notes.get(node.output[0]);
+    return metadataProps === undefined ? node : changeNode(node, { metadataProps });
+  });
+  await saveModel({ ...changeGraph(graph, { initializers }), nodes }, output);
 }
 
 function cancelled(

@@ -1,3 +1,4 @@
+import { asModelTakes } from "../data/model-input-scaling.ts";
 import { openDataset } from "../data/open-dataset.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { DataOptions } from "../protocol/data-options.ts";
@@ -31,10 +32,9 @@ export async function modelStatistics(
   const { graph, runtime } = options;
   const values = resolveValues(graph, options.nodes ?? "auto", "nodes");
   if (values.length === 0) return [];
-  const dataset = await openDataset(options.data, {
-    input: sampleInput(graph),
-    options: options.dataOptions,
-  });
+  const input = sampleInput(graph);
+  const opened = await openDataset(options.data, { input, options: options.dataOptions });
+  const dataset = asModelTakes(opened, graph, input);
   const collectors = new Map(values.map((name) => [name, new StatisticsCollector(name)]));
   const { signal } = options;
   const run = { graph, dataset, values, runtime, ...(signal === undefined ? {} : { signal }) };

@@ -4,6 +4,7 @@ import type { InputScaling, MemoryEstimate, TrainingConfig } from "../protocol/t
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TrainingPlan } from "./check-trainable.ts";
 import type { Evaluator, Weights } from "./evaluate.ts";
+import { leftInModel } from "./left-in-model.ts";
 import { keepRecipes } from "./recipe-memory.ts";
 import type { RunParts } from "./recorded-run.ts";
 import type { ResumableRun } from "./resumable-run.ts";
@@ -39,11 +40,12 @@ export function onnxRunParts(options: OnnxRunOptions, run: OnnxRun): RunParts {
   const { config, runtime, resume, recipeFile, modelName: model, output } = options;
   const { plan, step } = run;
   const { edges } = resume?.checkpoint?.progress ?? {};
+  const left = leftInModel(plan, config, run.inputScaling);
   return {
     ...plan,
     ...run,
     watched: new WatchedValues(plan.graph, config.statistics.bins, edges),
-    models: onnxModels(plan.graph),
+    models: onnxModels(left),
     start: (folder) => startEvent({ ...run, config, runtime, model, run: folder, output }),
     divergence: (divergedAt) => divergence(runtime, step, divergedAt),
     ...(recipeFile === undefined

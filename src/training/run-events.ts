@@ -1,3 +1,4 @@
+import { extname } from "node:path";
 import { elementCount } from "../graph/tensor.ts";
 import { jsonNumber } from "../protocol/reports.ts";
 import type {
@@ -32,7 +33,10 @@ export interface RunStart {
 export function startEvent(start: RunStart): StartEvent {
   const { plan, config, model, run, output, runtime, fingerprint, memory, inputScaling } = start;
   const { parameters } = plan;
-  const notes = runNotes(plan.graph, parameters, config);
+  const notes = [
+    ...runNotes(plan.graph, parameters, config),
+    ...scalingNotes(output, config, inputScaling),
+  ];
   return {
     event: "start",
     model,
@@ -48,6 +52,19 @@ export function startEvent(start: RunStart): StartEvent {
     memory,
     config,
   };
+}
+
+/** Only ONNX holds a note of how inputs are scaled. */
+function scalingNotes(
+  output: string | undefined,
+  { intoModel }: TrainingConfig,
+  inputScaling: InputScaling | undefined,
+): readonly string[] {
+  const isOnnx = output === undefined || extname(output).toLowerCase() === ".onnx";
+  if (inputScaling === undefined || intoModel.inputScaling || isOnnx) return [];
+  return [
+    `${output} cannot hold that its inputs are scaled: whoever uses it has to scale them as inputScaling in metrics.jsonl says; best.onnx has a note of it.`,
+  ];
 }
 
 /** What a start event tells of the samples, on whatever engine. */

@@ -14,8 +14,8 @@ import { channelBlock } from "./conv-machine.ts";
 import { Evaluator, inferenceGraph, type Weights } from "./evaluate.ts";
 import { buildWithFastest } from "./fastest-recipes.ts";
 import { dataFingerprint, modelFingerprint } from "./fingerprint.ts";
-import { sampleInput } from "./forward-part.ts";
 import { freshParameters, freshStates } from "./initialize.ts";
+import { leftInModel } from "./left-in-model.ts";
 import { estimateMemory, freeMemory, refuseTooLarge } from "./memory-estimate.ts";
 import { onnxRunParts } from "./onnx-run.ts";
 import { openTrainingData } from "./open-training-data.ts";
@@ -58,9 +58,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   checkConfig(config);
   // Hours of training must not end with a model that cannot be saved.
   if (options.output !== undefined) await requireWritable(options.graph, options.output);
-  const { data, inputScaling } = await openTrainingData(config, sampleInput(options.graph));
+  const { data, inputScaling } = await openTrainingData(config, options.graph);
   await letCancel(signal);
   const plan = planTraining(options.graph, data, config);
+  if (options.output !== undefined && Object.values(config.intoModel).includes(true)) {
+    await requireWritable(leftInModel(plan, config, inputScaling), options.output);
+  }
   const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };
   if (resume !== undefined) refuseChanged(resume, fingerprint);
   const stepGraph = await fastestStepGraph(options, plan);

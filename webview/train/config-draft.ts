@@ -42,6 +42,9 @@ export function draftOf(config: TrainingConfig): Draft {
     modelConstraints: String(config.fromModel.constraints),
     modelBatchNorm: String(config.fromModel.batchNorm),
     modelTrainable: String(config.fromModel.trainable),
+    keepConstraints: String(config.intoModel.constraints),
+    keepRegularizers: String(config.intoModel.regularizers),
+    keepScaling: String(config.intoModel.inputScaling),
     ...stoppingDraft(config.earlyStopping),
     values: statistics.values === "auto" ? "auto" : nameList(statistics.values),
     everySteps: String(statistics.everySteps),
@@ -131,6 +134,11 @@ function configOf(draft: Draft, passes: TrainingConfig["passes"]): TrainingConfi
       constraints: draft.modelConstraints === "true",
       batchNorm: draft.modelBatchNorm === "true",
       trainable: draft.modelTrainable === "true",
+    },
+    intoModel: {
+      constraints: draft.keepConstraints === "true",
+      regularizers: draft.keepRegularizers === "true",
+      inputScaling: draft.keepScaling === "true",
     },
     variationalDropout: {
       klWeight: Number(draft.klWeight),

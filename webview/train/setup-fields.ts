@@ -138,6 +138,24 @@ export const FIELDS = {
     kind: "box",
     help: "Leaves layers alone that such a model states trainable: false for.",
   },
+  keepConstraints: {
+    section: "regularization",
+    label: "Keep max-norm in the model",
+    kind: "box",
+    help: "States the limit as each layer's own constraint, for training elsewhere.",
+  },
+  keepRegularizers: {
+    section: "regularization",
+    label: "Keep L1 and L2 in the model",
+    kind: "box",
+    help: "States them as each layer's own regularizer, in Keras' form without ½.",
+  },
+  keepScaling: {
+    section: "regularization",
+    label: "Keep input scaling in the model",
+    kind: "box",
+    help: "Puts the scaling in front of the model, which then takes raw samples; ONNX only.",
+  },
   ...STOPPING_FIELDS,
   values: {
     section: "watching",

@@ -48,7 +48,7 @@ export async function referenceRuns(
 ): Promise<Reference | string> {
   const inputs = openInputs(graph);
   if (typeof inputs === "string") return inputs;
-  const users = data === undefined ? undefined : await dataTrial(data, inputs);
+  const users = data === undefined ? undefined : await dataTrial(data, inputs, graph);
   const effort = effortFor(graph, inputs);
   const context = { ...shared, threads: effort.threads };
   const values = sites.map((site) => site.before);

@@ -1,7 +1,9 @@
 import { readSamples, withSampleShape } from "../../data/dataset.ts";
+import { asModelTakes } from "../../data/model-input-scaling.ts";
 import type { NpyArray } from "../../data/npy.ts";
 import { readNpz } from "../../data/npz.ts";
 import { openDataset } from "../../data/open-dataset.ts";
+import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { elementCount } from "../../graph/tensor.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
@@ -16,7 +18,11 @@ const MOST_ROWS = 16;
  *
  * @throws InputError when the data cannot be read or does not fit the model.
  */
-export async function dataTrial(data: string, inputs: readonly OpenInput[]): Promise<Trial> {
+export async function dataTrial(
+  data: string,
+  inputs: readonly OpenInput[],
+  graph: Graph,
+): Promise<Trial> {
   const named = data.toLowerCase().endsWith(".npz") ? await namedArrays(data, inputs) : undefined;
   if (named !== undefined) return { name: `data ${data}`, constant: false, feeds: named };
   const [input, ...others] = inputs;
@@ -26,7 +32,8 @@ export async function dataTrial(data: string, inputs: readonly OpenInput[]): Pro
   }
   const [batch, ...sample] = input.sizes;
   const shape = sample.map((size) => (typeof size === "number" ? size : undefined));
-  const opened = await openDataset(data, { input: { name: input.name, sampleShape: shape } });
+  const known = { name: input.name, sampleShape: shape };
+  const opened = asModelTakes(await openDataset(data, { input: known }), graph, known);
   const dataset = withSampleShape(opened, shape, input.name);
   const rows = typeof batch === "number" ? batch : Math.min(MOST_ROWS, dataset.count);
   const width = elementCount(dataset.sampleShape);

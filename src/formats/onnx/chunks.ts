@@ -4,6 +4,7 @@ import {
   ModelProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
@@ -11,7 +12,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { type Chunk, concat, fieldHeader, known, stored } from "./chunk.ts";
 import type { ExternalLocation } from "./external-data.ts";
 import { GraphField, ModelField } from "./fields.ts";
-import { type ElementKind, onnxSource, type Slot } from "./source.ts";
+import { type ElementKind, type OnnxSource, onnxSource, type Slot } from "./source.ts";
 import { externalTensor, tensorChunks } from "./tensor-chunks.ts";
 
 export interface EncodeOptions {
@@ -30,7 +31,31 @@ export function modelChunks(graph: Graph, options: EncodeOptions): Chunk[] {
   const body = graphChunks(graph, options);
   const header = fieldHeader(ModelField.graph, totalBytes(body));
   if (source === undefined) return [known(modelHeader(graph)), known(header), ...body];
-  return [...source.before.map(known), known(header), ...body, ...source.after.map(known)];
+  const { gone, added } = changedMetadata(graph, source);
+  const kept = (fields: readonly Uint8Array[]) =>
+    fields.filter((field) => !gone.has(field)).map(known);
+  return [...kept(source.before), known(header), ...body, ...kept(source.after), ...added];
+}
+
+/** The fields of metadata_props that the graph no longer has, or has with other values, and new ones. */
+function changedMetadata(
+  { metadata = new Map() }: Graph,
+  source: OnnxSource,
+): { readonly gone: ReadonlySet<Uint8Array>; readonly added: readonly Chunk[] } {
+  const old = [...source.metadata].filter(([key, { value }]) => metadata.get(key) !== value);
+  const fresh = [...metadata].filter(([key, value]) => source.metadata.get(key)?.value !== value);
+  const encoded = toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, { metadataProps: entries(fresh) }),
+  );
+  return {
+    gone: new Set(old.map(([, { bytes }]) => bytes)),
+    added: fresh.length === 0 ? [] : [known(encoded)],
+  };
+}
+
+function entries(metadata: Iterable<readonly [string, string]>) {
+  return [...metadata].map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }));
 }
 
 export function totalBytes(chunks: readonly Chunk[]): number {
@@ -48,6 +73,7 @@ function modelHeader(graph: Graph): Uint8Array {
       producerName: graph.producer,
       opsetImport,
       functions: graph.functions.map((definition) => definition as FunctionProto),
+      metadataProps: entries(graph.metadata ?? []),
     }),
   );
 }

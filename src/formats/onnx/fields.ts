@@ -6,6 +6,7 @@ export const ModelField = {
   producerVersion: 3,
   graph: 7,
   opsetImport: 8,
+  metadataProps: 14,
   functions: 25,
 } as const;
 

@@ -3,6 +3,7 @@ import {
   FunctionProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import type { Graph, LocalFunction, Node, ValueInfo } from "../../graph/graph.ts";
@@ -71,6 +72,7 @@ function parseContents(contents: Contents, file: string | undefined): Graph {
   const graphs: Encoded[] = [];
   const opsets = new Map<string, number>();
   const functions: LocalFunction[] = [];
+  const metadata = new Map<string, { value: string; bytes: Uint8Array }>();
   let irVersion = 0;
   const producer: string[] = [];
   for (const field of scanFields(model, "model")) {
@@ -78,7 +80,12 @@ function parseContents(contents: Contents, file: string | undefined): Graph {
       graphs.push(field.content);
       continue;
     }
-    (graphs.length === 0 ? before : after).push(field.whole.bytes);
+    const { bytes } = field.whole;
+    (graphs.length === 0 ? before : after).push(bytes);
+    if (field.number === ModelField.metadataProps) {
+      const { key, value } = decode(StringStringEntryProtoSchema, field.value, "metadata_props");
+      metadata.set(key, { value, bytes });
+    }
     if (field.number === ModelField.functions) {
       functions.push(decode(FunctionProtoSchema, field.value, `functions[${functions.length}]`));
     }
@@ -105,10 +112,21 @@ function parseContents(contents: Contents, file: string | undefined): Graph {
     externalBytes: external?.totalBytes ?? 0,
     before,
     after,
+    metadata,
     slots: parts.slots,
     encoded: parts.encoded,
   };
-  return { ...parts.graph, functions, irVersion, opsets, producer: producer.join(" "), source };
+  return {
+    ...parts.graph,
+    functions,
+    irVersion,
+    opsets,
+    producer: producer.join(" "),
+    ...(metadata.size === 0
+      ? {}
+      : { metadata: new Map([...metadata].map(([key, { value }]) => [key, value])) }),
+    source,
+  };
 }
 
 type GraphParts = Omit<Graph, "functions" | "irVersion" | "opsets" | "producer" | "source">;

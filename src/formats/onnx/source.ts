@@ -27,6 +27,8 @@ export interface OnnxSource extends GraphSource {
   /** Model-level fields around the graph. */
   readonly before: readonly Uint8Array[];
   readonly after: readonly Uint8Array[];
+  /** The entries of metadata_props among them, by key, with their values. */
+  readonly metadata: ReadonlyMap<string, { readonly value: string; readonly bytes: Uint8Array }>;
   readonly slots: readonly Slot[];
   readonly encoded: ReadonlyMap<object, Encoded>;
 }

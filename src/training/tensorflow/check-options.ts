@@ -15,6 +15,11 @@ const REFUSALS: readonly Refusal[] = [
     asked: ({ passes }) => passes.length > 0,
   },
   {
+    field: "intoModel",
+    reason: 'TensorFlow changes a file\'s weights alone; train with engine "onnxruntime"',
+    asked: ({ intoModel }) => Object.values(intoModel).includes(true),
+  },
+  {
     field: "statistics.values",
     reason: "TensorFlow keeps the values inside its layers to itself; leave it out",
     asked: ({ statistics }) => statistics.values !== "auto" && statistics.values.length > 0,

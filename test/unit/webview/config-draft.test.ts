@@ -45,6 +45,7 @@ test("every option comes back", () => {
     },
     l1: 0.01,
     maxNorm: { limit: 3 },
+    intoModel: { constraints: true, regularizers: true, inputScaling: true },
     variationalDropout: { klWeight: 0.5, warmUpEpochs: 4 },
     passes: [{ pass: "insert-dropout", options: { rate: 0.25 } }],
   };
