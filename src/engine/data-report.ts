@@ -1,6 +1,8 @@
 import { type Dataset, withSampleShape } from "../data/dataset.ts";
 import type { ModelExpectation } from "../data/examination/examined-data.ts";
 import { examineDataset } from "../data/examine-dataset.ts";
+import { modelInputScaling } from "../data/input-scaling-note.ts";
+import { asModelTakes } from "../data/model-input-scaling.ts";
 import { openDataset } from "../data/open-dataset.ts";
 import { measureScaling, scaledInputs } from "../data/scale-inputs.ts";
 import type { Split } from "../data/split.ts";
@@ -49,14 +51,14 @@ export async function dataReport(
   return examineDataset(dataset, {
     shares: split,
     seed,
-    isScaled: inputScaling !== "none",
+    isScaled: inputScaling !== "none" || (graph && modelInputScaling(graph)) !== undefined,
     signal: context.signal,
     onProgress: (fraction) => context.progress({ message: "Reading samples", fraction }),
     ...(graph === undefined
       ? {}
       : {
           model: async ({ train }: Split) => {
-            const scaled = await scaledAsInRun(shaped, train, inputScaling);
+            const scaled = await scaledAsInRun(graph, shaped, train, inputScaling);
             return expectationOf(graph, scaled, train, context);
           },
         }),
@@ -64,11 +66,13 @@ export async function dataReport(
 }
 
 async function scaledAsInRun(
+  graph: Graph,
   dataset: Dataset,
   train: Int32Array,
   kind: DataRequest["inputScaling"],
 ): Promise<Dataset> {
-  if (kind === "none" || train.length === 0) return dataset;
+  if (kind === "none") return asModelTakes(dataset, graph, sampleInput(graph));
+  if (train.length === 0) return dataset;
   return scaledInputs(dataset, await measureScaling(dataset, train, kind));
 }
 

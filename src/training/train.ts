@@ -1,3 +1,5 @@
+import { basename, extname } from "node:path";
+import { noPlace } from "../formats/no-place.ts";
 import { requireWritable } from "../formats/registry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
@@ -5,7 +7,7 @@ import { elementCount } from "../graph/tensor.ts";
 import type { ConvRecipes } from "../operators/conv-recipe.ts";
 import { usualRecipes } from "../operators/conv-recipes.ts";
 import type { TrainResult } from "../protocol/engine.ts";
-import type { TrainingConfig } from "../protocol/training.ts";
+import type { InputScaling, TrainingConfig } from "../protocol/training.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "./check-trainable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -61,9 +63,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const { data, inputScaling } = await openTrainingData(config, options.graph);
   await letCancel(signal);
   const plan = planTraining(options.graph, data, config);
-  if (options.output !== undefined && Object.values(config.intoModel).includes(true)) {
-    await requireWritable(leftInModel(plan, config, inputScaling), options.output);
-  }
+  await requireLeftWritable(plan, options, inputScaling);
   const fingerprint = { model: modelFingerprint(plan.graph), data: dataFingerprint(data) };
   if (resume !== undefined) refuseChanged(resume, fingerprint);
   const stepGraph = await fastestStepGraph(options, plan);
@@ -95,6 +95,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   } finally {
     await step.release();
   }
+}
+
+/** @throws InputError where the output's format has no place for what the run is to leave in it. */
+async function requireLeftWritable(
+  plan: TrainingPlan,
+  { config, output }: Pick<TrainOptions, "config" | "output">,
+  inputScaling: InputScaling | undefined,
+): Promise<void> {
+  if (output === undefined || !Object.values(config.intoModel).includes(true)) return;
+  const scales = config.intoModel.inputScaling && inputScaling !== undefined;
+  if (scales && plan.graph.source.format !== "onnx" && extname(output).toLowerCase() !== ".onnx") {
+    throw noPlace(
+      `intoModel.inputScaling: nothing is put in front of the layers of ${basename(output)}`,
+    );
+  }
+  await requireWritable(leftInModel(plan, config, inputScaling), output);
 }
 
 function checkState({ state }: Checkpoint, step: StepGraph, folder: string | undefined): void {

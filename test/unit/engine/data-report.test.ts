@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { withInputScaling } from "../../../src/data/input-scaling-note.ts";
 import { dataReport } from "../../../src/engine/data-report.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
 import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
@@ -61,6 +62,13 @@ describe("data held against a model", () => {
       "scales them behind a change of shape",
       modelOf((layers) =>
         layers.node("Sub", [layers.node("Identity", ["x"], "i"), layers.tensor("s", [9])], "m"),
+      ),
+    ],
+    [
+      "has a note of how they are scaled",
+      withInputScaling(
+        modelOf(() => "x"),
+        { subtract: new Array(9).fill(130), divide: new Array(9).fill(20), groupSize: 1 },
       ),
     ],
   ])("is not told of where the model %s", async (_, graph) => {

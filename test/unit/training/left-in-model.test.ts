@@ -115,7 +115,9 @@ describe("a model that is trained on scaled inputs", () => {
     const output = join(await scratchFolder(), "model.json");
     await expect(
       runTraining(graph, { ...part, intoModel: { inputScaling: true } }, { output }),
-    ).rejects.toThrow(/write it as \.onnx/);
+    ).rejects.toThrow(
+      "intoModel.inputScaling: nothing is put in front of the layers of model.json; write it as .onnx",
+    );
   });
 });
 
