@@ -2,12 +2,14 @@ import { ANALYSES } from "../analyses/registry.ts";
 import { analyze } from "../engine/analyze.ts";
 import { readModel } from "../formats/registry.ts";
 import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
+import { DATA_OPTION, dataRequest } from "./data-request.ts";
 import { settingsOf } from "./settings.ts";
 import { printTable } from "./table.ts";
 
 interface AnalyzeOptions {
   readonly set: readonly string[];
   readonly data?: string;
+  readonly dataOption?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -20,12 +22,13 @@ export const addAnalyze: AddCommand = (program) => {
     .argument("<model>", "model file")
     .option("--set <key=value...>", "options of the analysis", [])
     .option("--data <data>", "measure on this data")
+    .option(...DATA_OPTION)
     .option("--json", "print one JSON object")
     .action(async (analysis: string, model: string, options: AnalyzeOptions) => {
       const request = {
         analysis,
         options: settingsOf(options.set),
-        ...(options.data === undefined ? {} : { data: options.data }),
+        ...(await dataRequest(options)),
       };
       const report = await analyze(await readModel(model), request, commandContext());
       clearProgress();

@@ -2,11 +2,13 @@ import { resolve } from "node:path";
 import { convertModel } from "../engine/convert.ts";
 import { readModel } from "../formats/registry.ts";
 import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
+import { DATA_OPTION, dataRequest } from "./data-request.ts";
 
 interface ConvertOptions {
   readonly output: string;
   readonly verify: boolean;
   readonly data?: string;
+  readonly dataOption?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -21,11 +23,12 @@ export const addConvert: AddCommand = (program, setExitCode) => {
       "target: .onnx, .json (TensorFlow.js layers), .keras, .h5",
     )
     .option("--data <data>", "also compare on this data")
+    .option(...DATA_OPTION)
     .option("--no-verify", "write without comparing the result with the model")
     .option("--json", "print one JSON object")
     .action(async (model: string, options: ConvertOptions) => {
-      const { output, verify, data } = options;
-      const request = { target: resolve(output), verify, ...(data === undefined ? {} : { data }) };
+      const { output, verify } = options;
+      const request = { target: resolve(output), verify, ...(await dataRequest(options)) };
       const report = await convertModel(await readModel(model), request, commandContext());
       const passed = report.certificate?.pass ?? true;
       clearProgress();

@@ -3,12 +3,6 @@ import { type DataOptions, DEFAULT_DATA_OPTIONS } from "../protocol/data-options
 import { DEFAULT_TRAINING_CONFIG } from "../protocol/default-training-config.ts";
 import { mergeConfig } from "../training/config.ts";
 
-/** The option of every command that reads data. */
-export const DATA_OPTION = [
-  "--data-option <name=value...>",
-  "how the data is read, such as height=64 labelColumn=species range=-1,1 (docs/data.md)",
-] as const;
-
 /**
  * The part of the data options that a command line gives.
  *

@@ -5,7 +5,8 @@ import type { DataReport } from "../protocol/data-report.ts";
 import { fromJsonNumber, type JsonNumber } from "../protocol/reports.ts";
 import { readTrainingConfig } from "../training/config.ts";
 import { type AddCommand, clearProgress, commandContext, print, printJson } from "./command.ts";
-import { DATA_OPTION, givenDataOptions } from "./data-options.ts";
+import { givenDataOptions } from "./data-options.ts";
+import { DATA_OPTION } from "./data-request.ts";
 import { printTable } from "./table.ts";
 
 interface DataCommandOptions {

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { writeGradients } from "../engine/gradients.ts";
 import { readModel } from "../formats/registry.ts";
 import { type AddCommand, commandContext, print, printJson } from "./command.ts";
-import { DATA_OPTION, givenDataOptions } from "./data-options.ts";
+import { givenDataOptions } from "./data-options.ts";
+import { DATA_OPTION } from "./data-request.ts";
 
 interface GradientsOptions {
   readonly data: string;

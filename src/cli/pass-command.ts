@@ -6,6 +6,7 @@ import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Pass } from "../passes/pass.ts";
 import type { PassReport } from "../protocol/reports.ts";
 import { clearProgress, commandContext, print, printJson } from "./command.ts";
+import { dataRequest } from "./data-request.ts";
 import type { PassCommandOptions } from "./pass-options.ts";
 import { settingsOf } from "./settings.ts";
 import { printTable } from "./table.ts";
@@ -26,7 +27,7 @@ export async function runPassOnFile(
     options: settingsOf(options.set),
     verify: options.verify,
     ...(options.sites === undefined ? {} : { sites: options.sites.split(",") }),
-    ...(options.data === undefined ? {} : { data: options.data }),
+    ...(await dataRequest(options)),
   };
   const { graph: changed, report } = await runPass(graph, pass, request, context);
   const passed = report.certificate?.pass ?? true;

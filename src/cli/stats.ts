@@ -3,7 +3,8 @@ import type { ValueStatistics } from "../protocol/reports.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { modelStatistics } from "../training/model-statistics.ts";
 import { type AddCommand, commandContext, print, printJson } from "./command.ts";
-import { DATA_OPTION, givenDataOptions } from "./data-options.ts";
+import { givenDataOptions } from "./data-options.ts";
+import { DATA_OPTION } from "./data-request.ts";
 
 interface StatsOptions {
   readonly data: string;

@@ -1,6 +1,6 @@
 import type { TrainingEvent } from "../protocol/training.ts";
 import { type AddCommand, printJson } from "./command.ts";
-import { DATA_OPTION } from "./data-options.ts";
+import { DATA_OPTION } from "./data-request.ts";
 import { TrainingDisplay } from "./training-display.ts";
 import { isTrainingProcess } from "./training-process.ts";
 import { superviseTraining } from "./training-supervisor.ts";

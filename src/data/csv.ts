@@ -92,9 +92,14 @@ function toNumber(cell: string, place: Place): number {
   }
   const { row, column, file } = place;
   throw new InputError(
-    `row ${row + 1}, column ${column}: "${present(cell, place)}" is not a number`,
+    `row ${row + 1}, column ${column}: "${present(cell, place)}" is not a number${decimalHint(cell)}`,
     file,
   );
+}
+
+/** Programs set to German, French and many other languages save tables like that. */
+function decimalHint(cell: string): string {
+  return isNumber(cell.replace(",", ".")) ? "; decimals need a point in place of the comma" : "";
 }
 
 function toTargets(

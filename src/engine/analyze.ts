@@ -22,7 +22,9 @@ export async function analyze(
     throw new InputError(`${analysis.id}: data to measure on is needed`);
   }
   const samples =
-    request.data === undefined ? undefined : await openSampleRuns(request.data, context, graph);
+    request.data === undefined
+      ? undefined
+      : await openSampleRuns(request.data, context, graph, request.dataOptions);
   const { sentences, tables } = await analysis.run(graph, options, samples);
   return {
     analysis: analysis.id,

@@ -9,6 +9,7 @@ import { InputError } from "../graph/input-error.ts";
 import { withoutOrigin } from "../graph/node-origin.ts";
 import { requireComputed } from "../graph/opaque-node.ts";
 import { declaredType } from "../operators/infer-shapes.ts";
+import type { DataOptions } from "../protocol/data-options.ts";
 import type { Certificate, ConvertReport } from "../protocol/reports.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { compareModels } from "./certificate/compare-models.ts";
@@ -22,6 +23,7 @@ export interface ConvertRequest {
   readonly verify: boolean;
   /** Also compared on this data. */
   readonly data?: string;
+  readonly dataOptions?: Partial<DataOptions>;
 }
 
 /**
@@ -77,7 +79,7 @@ async function writeLayers(
 async function compared(
   a: Graph,
   b: Graph,
-  { data }: ConvertRequest,
+  { data, dataOptions }: ConvertRequest,
   context: RequestContext,
 ): Promise<Certificate> {
   return compareModels({
@@ -87,6 +89,7 @@ async function compared(
     signal: context.signal,
     onProgress: context.progress,
     ...(data === undefined ? {} : { data }),
+    ...(dataOptions === undefined ? {} : { dataOptions }),
   });
 }
 

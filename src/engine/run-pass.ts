@@ -3,9 +3,11 @@ import { groupedDigits } from "../graph/grouped-digits.ts";
 import { InputError } from "../graph/input-error.ts";
 import { checkedOptions } from "../passes/options.ts";
 import type { Pass, PassOptions, PassResult } from "../passes/pass.ts";
+import type { DataOptions } from "../protocol/data-options.ts";
 import type { PassRequest } from "../protocol/engine.ts";
 import type { Certificate, PassReport } from "../protocol/reports.ts";
 import { needsData } from "../protocol/technique-options.ts";
+import type { CertifyRequest } from "./certificate/certificate.ts";
 import type { RequestContext } from "./context.ts";
 import { graphCount } from "./graph-count.ts";
 
@@ -31,7 +33,9 @@ export async function runPass(
   const compareOn = request.certificateData ?? request.data;
   const promises = pass.preserves(options) !== "nothing" && result.applied.length > 0;
   const certificate =
-    request.verify && promises ? await certified(graph, result, compareOn, context) : undefined;
+    request.verify && promises
+      ? await certified(graph, result, { ...request, data: compareOn }, context)
+      : undefined;
   const report: PassReport = {
     pass: pass.id,
     title: pass.title,
@@ -52,7 +56,7 @@ export async function runPass(
 async function certified(
   before: Graph,
   { graph: after, siteOutputs, reconditions }: PassResult,
-  data: string | undefined,
+  { data, dataOptions }: Pick<CertifyRequest, "dataOptions"> & { data: string | undefined },
   { signal, progress }: RequestContext,
 ): Promise<Certificate> {
   const { certify } = await import("./certificate/certificate.ts");
@@ -66,6 +70,7 @@ async function certified(
     signal,
     onProgress: progress,
     ...(data === undefined ? {} : { data }),
+    ...(dataOptions === undefined ? {} : { dataOptions }),
   });
 }
 
@@ -92,10 +97,11 @@ export async function changedBy(
     readonly sites?: readonly string[] | undefined;
     readonly options: PassOptions;
     readonly data?: string | undefined;
+    readonly dataOptions?: Partial<DataOptions> | undefined;
   },
   context: RequestContext,
 ): Promise<PassResult> {
-  const { sites, options, data } = request;
+  const { sites, options, data, dataOptions } = request;
   if (data === undefined && needsData(pass, options)) {
     throw new InputError(`${pass.id}: data to measure on is needed (${shown(options)})`);
   }
@@ -103,7 +109,8 @@ export async function changedBy(
     return pass.apply(graph, sites, options);
   }
   const { openSampleRuns } = await import("./sample-runs.ts");
-  return pass.applyOnData(graph, sites, options, await openSampleRuns(data, context, graph));
+  const samples = await openSampleRuns(data, context, graph, dataOptions);
+  return pass.applyOnData(graph, sites, options, samples);
 }
 
 function shown(options: PassOptions): string {

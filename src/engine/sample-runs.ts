@@ -3,6 +3,7 @@ import { asModelTakes } from "../data/model-input-scaling.ts";
 import { openDataset } from "../data/open-dataset.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { SampleRuns } from "../passes/sample-runs.ts";
+import type { DataOptions } from "../protocol/data-options.ts";
 import { loadRuntime } from "../runtime/onnx-runtime.ts";
 import { sampleInput } from "../training/forward-part.ts";
 import { runSamples } from "../training/run-samples.ts";
@@ -14,10 +15,12 @@ export async function openSampleRuns(
   data: string,
   context: RequestContext,
   graph?: Graph,
+  options: Partial<DataOptions> = {},
 ): Promise<SampleRuns> {
-  if (graph === undefined) return sampleRuns(await openDataset(data), undefined, context);
+  if (graph === undefined)
+    return sampleRuns(await openDataset(data, { options }), undefined, context);
   const input = sampleInput(graph);
-  const opened = await openDataset(data, { input });
+  const opened = await openDataset(data, { input, options });
   return sampleRuns(asModelTakes(opened, graph, input), undefined, context);
 }
 

@@ -222,7 +222,7 @@ export function namedFormat(target: string): {
   const ending = extname(target).toLowerCase();
   const named = FORMATS.find(({ extensions }) => extensions.includes(ending));
   if (named !== undefined) return named;
-  const endings = FORMATS.flatMap(({ extensions }) => extensions).join(", ");
+  const endings = [...new Set(FORMATS.flatMap(({ extensions }) => extensions))].join(", ");
   throw new InputError(`${target}: its ending names no format of models; use one of ${endings}`);
 }
 

@@ -1,3 +1,4 @@
+import type { DataOptions } from "./data-options.ts";
 import type { DataReport } from "./data-report.ts";
 import type {
   LayerDetail,
@@ -140,6 +141,8 @@ export interface PassRequest {
   readonly verify: boolean;
   /** For a pass that measures on data, and for the certificate. */
   readonly data?: string;
+  /** How the data is read; what is left out has its default. */
+  readonly dataOptions?: Partial<DataOptions>;
   /** For the certificate alone, in place of data: a pass must not measure on it without being asked to. */
   readonly certificateData?: string;
 }
@@ -196,6 +199,7 @@ export interface AnalysisRequest {
   readonly analysis: string;
   readonly options?: OptionValues;
   readonly data?: string;
+  readonly dataOptions?: Partial<DataOptions>;
 }
 
 export interface DocumentRequest {

@@ -58,11 +58,26 @@ const TRAINED_INPUTS: Readonly<Record<string, Readonly<Record<number, ParameterR
   RNN: { 1: "weight", 2: "weight", 3: "bias" },
   PRelu: { 1: "slope" },
   Add: { 0: "shift", 1: "shift" },
+  Expand: { 0: "shift" },
+  Concat: { 0: "shift", 1: "shift" },
   Mul: { 0: "scale", 1: "scale" },
 };
 
 /** Operators whose tensors may also be constants: of preprocessing, or of the architecture. */
 const ARITHMETIC = new Set(["Add", "Mul"]);
+
+/**
+ * Operators that give every sample the same row to begin with: the class token of a ViT, a learned start
+ * of an LSTM. What is trained there is stored under the name it has in PyTorch's model and for one
+ * sample; zeros and grids that an exporter made have names of its own, such as "onnx::Expand_12".
+ */
+const PREPENDING = new Set(["Expand", "Concat"]);
+
+function isLearnedRow({ name, dims }: Tensor): boolean {
+  return (
+    dims.length > 1 && dims[0] === 1 && /^[A-Za-z_][\w.]*$/.test(name) && !/^val_\d+$/.test(name)
+  );
+}
 
 /**
  * The initializers that training changes: floating point, and read at a trained input, directly or
@@ -109,6 +124,7 @@ export function trainableParameters(graph: Graph): readonly Parameter[] {
         const learned = role === "magnitude" || nodeRole(node) === "learned-number";
         const constant = scalar && !learned;
         if (!isFloatingPoint(tensor.dataType) || constant || parameters.has(name)) continue;
+        if (PREPENDING.has(node.opType) && !isLearnedRow(tensor)) continue;
         parameters.set(name, { name, dims: tensor.dims, role, node, input, indirect });
       }
     }

@@ -1,5 +1,6 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { SiteOutput } from "../../passes/pass.ts";
+import type { DataOptions } from "../../protocol/data-options.ts";
 import type { ProgressNotification } from "../../protocol/engine.ts";
 import type { Certificate } from "../../protocol/reports.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -16,6 +17,7 @@ export interface CertifyRequest {
   readonly reconditioned?: boolean;
   /** The user's data set: a path, or "digits". */
   readonly data?: string;
+  readonly dataOptions?: Partial<DataOptions>;
   readonly runtime: Runtime;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ProgressNotification) => void;

@@ -1,5 +1,6 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { SiteOutput } from "../../passes/pass.ts";
+import type { DataOptions } from "../../protocol/data-options.ts";
 import type { ProgressNotification } from "../../protocol/engine.ts";
 import type { Certificate } from "../../protocol/reports.ts";
 import type { Runtime, RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
@@ -23,6 +24,7 @@ export interface ExamineRequest {
   /** What to say where the original cannot be run, given the reason. */
   readonly cannotRun?: (why: string) => Promise<Certificate>;
   readonly data?: string;
+  readonly dataOptions?: Partial<DataOptions>;
   readonly runtime: Runtime;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ProgressNotification) => void;
@@ -37,7 +39,7 @@ export async function examine(request: ExamineRequest): Promise<Certificate> {
     signal: request.signal,
     onRun: () => progress.step(),
   };
-  const reference = await referenceRuns(shared, original, sites, request.data);
+  const reference = await referenceRuns(shared, original, sites, request);
   if (typeof reference === "string") {
     return request.cannotRun?.(reference) ?? notChecked("original", reference);
   }

@@ -4,6 +4,7 @@ import type { SiteOutput } from "../../passes/pass.ts";
 import type { RuntimeTensor, Tensors } from "../../runtime/runtime.ts";
 import { allFinite, compareTensors } from "./compare.ts";
 import { type Effort, effortFor } from "./effort.ts";
+import type { ExamineRequest } from "./examine.ts";
 import { withOutputs } from "./instrument.ts";
 import { mayBeRandom } from "./random-operators.ts";
 import { CannotRun, pick, type RunContext, withModel } from "./runs.ts";
@@ -44,11 +45,11 @@ export async function referenceRuns(
   shared: Omit<RunContext, "threads">,
   graph: Graph,
   sites: readonly SiteOutput[],
-  data: string | undefined,
+  { data, dataOptions }: Pick<ExamineRequest, "data" | "dataOptions">,
 ): Promise<Reference | string> {
   const inputs = openInputs(graph);
   if (typeof inputs === "string") return inputs;
-  const users = data === undefined ? undefined : await dataTrial(data, inputs, graph);
+  const users = data === undefined ? undefined : await dataTrial(data, inputs, graph, dataOptions);
   const effort = effortFor(graph, inputs);
   const context = { ...shared, threads: effort.threads };
   const values = sites.map((site) => site.before);

@@ -6,6 +6,7 @@ import { openDataset } from "../../data/open-dataset.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { InputError } from "../../graph/input-error.ts";
 import { elementCount } from "../../graph/tensor.ts";
+import type { DataOptions } from "../../protocol/data-options.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
 import { castElements, type OpenInput, type Trial } from "./trial-inputs.ts";
 
@@ -22,6 +23,7 @@ export async function dataTrial(
   data: string,
   inputs: readonly OpenInput[],
   graph: Graph,
+  options: Partial<DataOptions> = {},
 ): Promise<Trial> {
   const named = data.toLowerCase().endsWith(".npz") ? await namedArrays(data, inputs) : undefined;
   if (named !== undefined) return { name: `data ${data}`, constant: false, feeds: named };
@@ -33,7 +35,7 @@ export async function dataTrial(
   const [batch, ...sample] = input.sizes;
   const shape = sample.map((size) => (typeof size === "number" ? size : undefined));
   const known = { name: input.name, sampleShape: shape };
-  const opened = asModelTakes(await openDataset(data, { input: known }), graph, known);
+  const opened = asModelTakes(await openDataset(data, { input: known, options }), graph, known);
   const dataset = withSampleShape(opened, shape, input.name);
   const rows = typeof batch === "number" ? batch : Math.min(MOST_ROWS, dataset.count);
   const width = elementCount(dataset.sampleShape);

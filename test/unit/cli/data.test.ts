@@ -67,6 +67,33 @@ describe("a folder of images on the command line", () => {
     expect(result.stderr.trim().split("\n")).toHaveLength(1);
   });
 
+  test("says how data is read to whatever measures or compares on it", async () => {
+    const folder = await temporaryFolder();
+    const data = join(folder, "labels-first.csv");
+    const pixels = Array.from({ length: 64 }, (_, index) => `p${index}`);
+    const row = (kind: number) => [kind, ...pixels.map((_, index) => (index % 7) / (7 + kind))];
+    const rows = Array.from({ length: 12 }, (_, index) => row(index % 3).join(","));
+    await writeFile(data, `${[["kind", ...pixels].join(","), ...rows].join("\n")}\n`);
+    const table = ["--data", data, "--data-option"];
+    const analysis = ["analyze", "batch-norm-shift", MODEL, ...table];
+    const read = await normlens([...analysis, "labelColumn=kind"]);
+    expect([read.code, read.stderr]).toEqual([0, ""]);
+    for (const command of [
+      analysis,
+      ["verify", MODEL, MODEL, ...table],
+      ["convert", MODEL, "-o", join(folder, "out.keras"), ...table],
+      ["apply", "recalibrate-batch-norm", MODEL, "-o", join(folder, "out.onnx"), ...table],
+    ]) {
+      const refused = await normlens([...command, "labelColumn=sort"]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(
+        'labelColumn: there is no column "sort"; there are kind, p0',
+      );
+    }
+    const alone = await normlens(["verify", MODEL, MODEL, "--data-option", "labelColumn=kind"]);
+    expect(alone.stderr).toContain("there is no --data that it could be for");
+  }, 60_000);
+
   test("a file that is no image ends the run with its name and exit code 2", async () => {
     const data = await darkAndBright();
     await writeFile(join(data, "train", "dark", "7.png"), "text");

@@ -140,6 +140,7 @@ describe("csv", () => {
       't.csv: row 2, column b: the value is missing ("NA"); fill it in or leave the row out',
     ],
     ["a,b\n1,?\n", 't.csv: row 1, column b: the value is missing ("?")'],
+    ['a;label\n"1,5";0\n', 'row 1, column a: "1,5" is not a number; decimals need a point'],
     ['"a,b\n1,2\n', "t.csv: line 1: the quote that the cell begins with is never closed"],
     [
       'a,b\n1,2\n3,"4\n5,6\n',

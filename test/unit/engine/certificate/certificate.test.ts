@@ -153,6 +153,23 @@ describe("certify", () => {
 });
 
 describe("compareModels", () => {
+  test("models that take inputs of other sizes are told apart without running them", async () => {
+    const sized = (dims: (number | string)[]) => {
+      const builder = new GraphBuilder();
+      const y = builder.add("Relu", ["x"], { stem: "y" });
+      const values = [makeValueInfo("x", DataType.FLOAT, dims)];
+      return builder.build("sized", values, [makeValueInfo(y, DataType.FLOAT, dims)], 17);
+    };
+    const compared = async (a: Graph, b: Graph) =>
+      (await compareModels({ a, b, runtime })).sentence;
+    expect(await compared(sized(["n", 4]), sized(["n", 3]))).toBe(
+      "Not the same function: input x is [n,4] in the first model, and x is [n,3] in the second.",
+    );
+    expect(await compared(sized(["n", 4]), sized(["n", 4, 2]))).toMatch(/^Not the same function: /);
+    expect(await compared(sized(["n", 4]), sized(["n", "m"]))).toMatch(/^Same function/);
+    expect(await compared(sized(["n", 4]), sized([2, 4]))).toMatch(/^Same function/);
+  });
+
   test("the same function under another output name", async () => {
     const a = scaling(3);
     const b = scaling(3, { output: "z" });
