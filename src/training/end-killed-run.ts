@@ -11,6 +11,7 @@ import type { TrainingEvent } from "../protocol/training.ts";
 import type { StartEvent } from "./run-events.ts";
 import { RUN_FILES, RunFolder, removeTemporaryFiles } from "./run-folder.ts";
 import { killedSentence } from "./stop-sentence.ts";
+import { layersModelNames } from "./tensorflow/layers-endings.ts";
 
 /** What a run's metrics.jsonl has of the events that an ending follows from. */
 interface ToldSoFar {
@@ -69,11 +70,9 @@ export async function endKilledRun({
 }
 
 /** Of the run: the best model, and the one that was trained again. */
-function modelFiles(folder: string, { config }: StartEvent): [string, string] {
-  const { best, bestLayers, retrained, retrainedLayers } = RUN_FILES;
-  const [first, again] =
-    config.engine === "tensorflow" ? [bestLayers, retrainedLayers] : [best, retrained];
-  return [join(folder, first), join(folder, again)];
+function modelFiles(folder: string, { config, model }: StartEvent): [string, string] {
+  const { best, retrained } = config.engine === "tensorflow" ? layersModelNames(model) : RUN_FILES;
+  return [join(folder, best), join(folder, retrained)];
 }
 
 /** The best model in the output's format; it is a copy where that is ONNX. */

@@ -221,7 +221,7 @@ export const FIELDS = {
       ["onnxruntime", "ONNX Runtime"],
       ["tensorflow", "TensorFlow"],
     ],
-    help: "TensorFlow trains TF.js layers models; “NormLens: Install TensorFlow Engine” installs it.",
+    help: "TensorFlow trains layers models of TF.js and Keras; “NormLens: Install TensorFlow Engine” installs it.",
   },
   threads: {
     section: "machine",

@@ -25,6 +25,12 @@ import type { TensorFlowMethod } from "./methods.ts";
 /** Bytes of what the process has written to its error output that an unexpected end quotes from. */
 const LONGEST_ERROR_OUTPUT = 4096;
 
+/** The library's notes on what it does, and a warning that it would log earlier than it can. */
+const NO_REASON = /^([IW]\d{4} |WARNING: All log messages|To enable the following|$)/;
+
+/** The process came to an end of its own: killed by the system, or by a fault of the library. */
+export class TensorFlowEnded extends InputError {}
+
 /** A TensorFlow process: it answers like an engine process, and ends with `stop`. */
 export class TensorFlowProcess {
   readonly #child: ChildProcess;
@@ -61,7 +67,7 @@ export class TensorFlowProcess {
     this.#connection.listen();
   }
 
-  /** @throws InputError, Cancelled, or Error as the process answers, and Error where it ends instead. */
+  /** @throws InputError, Cancelled, or Error as the process answers; TensorFlowEnded where it ends instead. */
   async request<M extends TensorFlowMethod>(
     method: M,
     params: EngineParams<M>,
@@ -98,8 +104,13 @@ export class TensorFlowProcess {
   }
 
   #fail(cause: string): never {
-    const last = this.#errorOutput.trim().split("\n").at(-1) ?? "";
-    throw new Error(`the TensorFlow process ended unexpectedly (${cause})${last && `: ${last}`}`);
+    const lines = this.#errorOutput.split("\n").map((line) => line.trim());
+    const last = lines.findLast((line) => !NO_REASON.test(line));
+    // The kernel says nothing where it takes a process for want of memory.
+    const killed = cause === "SIGKILL" ? ", as the system does where memory runs out" : "";
+    throw new TensorFlowEnded(
+      `TensorFlow's process ended unexpectedly (${cause}${killed})${last === undefined ? "" : `: ${last}`}`,
+    );
   }
 }
 

@@ -2,9 +2,10 @@ import { InputError } from "../../graph/input-error.ts";
 import type { TrainRequest, TrainResult } from "../../protocol/engine.ts";
 import { endKilledRun } from "../../training/end-killed-run.ts";
 import { readResumableRun } from "../../training/resumable-run.ts";
+import { requireLayersModel } from "../../training/tensorflow/layers-endings.ts";
 import { Cancelled, type RequestContext } from "../context.ts";
 import type { PauseSwitch } from "../pause-switch.ts";
-import { TensorFlowProcess } from "./process.ts";
+import { TensorFlowEnded, TensorFlowProcess } from "./process.ts";
 
 /** Whether a run is one of engine "tensorflow": a new one by its options, an old one by its own. */
 export async function isForTensorFlow(
@@ -34,6 +35,7 @@ export async function trainInTensorFlowProcess(
       "engine: TensorFlow trains the file as it is on the disk; save the changes first",
     );
   }
+  requireLayersModel(request.path);
   const child = new TensorFlowProcess(threadVariables(request.config.threads));
   let [run, stopped]: [string | undefined, boolean] = [undefined, false];
   child.onTrainingEvent((event) => {
@@ -49,6 +51,12 @@ export async function trainInTensorFlowProcess(
     if (result !== undefined) return result;
     // It is killed below, and whatever it would still say does not matter.
     training.catch(() => undefined);
+  } catch (error) {
+    if (!(error instanceof TensorFlowEnded) || run === undefined) throw error;
+    throw new InputError(
+      `${error.message}; the run goes on from its last checkpoint when it is resumed`,
+      run,
+    );
   } finally {
     forget?.();
     child.stop();

@@ -42,9 +42,7 @@ export async function loadLayersModel(
   const random = seededRandom(seed ?? 0, "tensorflow weights");
   try {
     if (seed === undefined) return await tf.loadLayersModel(ioHandler(file));
-    const fresh = { modelTopology: file.container.document.modelTopology } as Parameters<
-      typeof tf.models.modelFromJSON
-    >[0];
+    const fresh = { modelTopology: file.topology } as Parameters<typeof tf.models.modelFromJSON>[0];
     // Without weights to load the model is built at once, before the promise is given back.
     return await withRandom(random, () => tf.models.modelFromJSON(fresh));
   } catch (error) {
@@ -54,7 +52,8 @@ export async function loadLayersModel(
 
 /** Of TensorFlow.js's messages, which go on with advice for programmers. */
 export function firstLine(error: unknown): string {
-  return error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return line.replace(/\.? This may be due to one of the following reasons:$/, "");
 }
 
 /** @throws InputError for a model that takes or gives anything but one tensor of known shape. */

@@ -16,6 +16,7 @@ import { refuseOptions } from "./check-options.ts";
 import { type WeightParts, weightParts } from "./layer-weights.ts";
 import { type LayersFile, readLayersFile, weightValues } from "./layers-file.ts";
 import { absorbActivation, firstLine, loadLayersModel, sampleInput } from "./layers-model.ts";
+import { requireSameFunction } from "./same-function.ts";
 import { numbersOf, setWeights } from "./tensor-step.ts";
 
 type StartEvent = Extract<TrainingEvent, { event: "start" }>;
@@ -53,19 +54,26 @@ export async function prepareOnTensorFlow(
   const model = await loadLayersModel(tf, file, fresh ? config.seed : undefined);
   const input = sampleInput(model, modelPath);
   const { data, inputScaling } = await openTrainingData(config, input);
-  absorbActivation(tf, model, config.loss);
   const { samples, split, batchSize } = planSamples(data, input, config);
   const parts = weightParts(model, config);
   requireInFile(parts.all, file);
-  // TensorFlow.js brings weights into their constraints when it loads them, which no step has asked for.
-  setWeights(tf, parts.all, fresh ? keptValues(file, parts) : weightValues(file));
+  const drawn = valuesOf(parts);
   for (const { layer, frozen } of parts.normalizations) {
     trainBatchNormalization(tf, layer, config, frozen);
   }
-  const initial = new Map([...parts.all].map(([name, variable]) => [name, numbersOf(variable)]));
   const inputShape = [batchSize, ...samples.sampleShape];
   const output = { name: model.outputNames[0] ?? "", shape: outputShape(tf, model, inputShape) };
   const { dataset, settings } = planTargets(samples, output, split, config);
+  // TensorFlow.js brings weights into their constraints when it loads them, which no step has asked
+  // for, and the trial has changed running statistics.
+  setWeights(tf, parts.all, weightValues(file));
+  if (file.keras !== undefined) {
+    const { graph } = file.keras;
+    await requireSameFunction({ tf, model, graph, dataset, rows: split.train });
+  }
+  absorbActivation(tf, model, config.loss);
+  if (fresh) setWeights(tf, parts.all, withoutKept(drawn, parts));
+  const initial = valuesOf(parts);
   const fingerprint = { model: file.fingerprint, data: dataFingerprint(data) };
   return {
     file,
@@ -97,9 +105,13 @@ function requireInFile(all: ReadonlyMap<string, Variable>, { weights, path }: La
   }
 }
 
+function valuesOf({ all }: WeightParts): Weights {
+  return new Map([...all].map(([name, variable]) => [name, numbersOf(variable)]));
+}
+
 /** What is frozen keeps the file's numbers also where the rest starts fresh. */
-function keptValues(file: LayersFile, { kept }: WeightParts): Weights {
-  return new Map([...weightValues(file)].filter(([name]) => kept.has(name)));
+function withoutKept(drawn: Weights, { kept }: WeightParts): Weights {
+  return new Map([...drawn].filter(([name]) => !kept.has(name)));
 }
 
 /** Runs one batch of zeros as a training step would. The running statistics it changes are set anew. */

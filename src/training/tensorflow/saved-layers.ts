@@ -1,16 +1,15 @@
 import type { RunParts } from "../recorded-run.ts";
-import { RUN_FILES } from "../run-folder.ts";
-import { type LayersFile, writeLayersFile } from "./layers-file.ts";
+import { layersModelNames } from "./layers-endings.ts";
+import type { LayersFile } from "./layers-file.ts";
 
 /**
- * How a run keeps its models: each a model.json with its weights, in a folder of its own.
+ * How a run keeps its models: in the format of the model it began with.
  *
  * @param file the model the run began with.
  */
 export function layersModels(file: LayersFile): RunParts["models"] {
   return {
-    best: RUN_FILES.bestLayers,
-    retrained: RUN_FILES.retrainedLayers,
-    save: (weights, path, signal) => writeLayersFile(path, file, weights, signal),
+    ...layersModelNames(file.path),
+    save: (weights, path, signal) => file.save(path, weights, signal),
   };
 }

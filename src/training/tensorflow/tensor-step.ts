@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Batch } from "../../data/batches.ts";
 import { seededRandom } from "../../data/random.ts";
@@ -9,6 +9,7 @@ import { namedParameters, relativeChange } from "../detail-numbers.ts";
 import type { LossSettings } from "../losses/loss.ts";
 import { OPTIMIZERS } from "../optimizers/table.ts";
 import type { StepResult, StepWishes, TrainingStep } from "../training-step.ts";
+import type { ActivityPenalties } from "./activity-penalties.ts";
 import type { TrainedWeight } from "./layer-weights.ts";
 import { clipped, penalized, withinLimit } from "./tensor-gradients.ts";
 import { TENSOR_LOSSES } from "./tensor-losses.ts";
@@ -28,6 +29,8 @@ export interface TensorStepOptions {
   /** State to go on from, by name: weights, and what the optimizer keeps; what is missing is 0. */
   readonly initial: ReadonlyMap<string, Float32Array>;
   readonly stepsDone: number;
+  /** Of what layers put out; absent where there are none. */
+  readonly activities?: ActivityPenalties;
 }
 
 /** Training steps on TensorFlow: gradients by TensorFlow.js, everything else as on ONNX Runtime. */
@@ -90,7 +93,7 @@ export class TensorStep implements TrainingStep {
 
   #step(batch: Batch, learningRate: number, wishes: StepWishes): StepResult {
     const { tf, config, trained } = this.#options;
-    const { loss, output, gradients } = this.#gradients(batch);
+    const { loss, activity, output, gradients } = this.#gradients(batch);
     const { penalty, gradients: whole } = penalized(tf, config, trained, gradients);
     const mean = config.accumulateBatches > 1 ? this.#accumulated(whole) : whole;
     const due = this.#stepsDone % config.accumulateBatches === 0;
@@ -98,7 +101,7 @@ export class TensorStep implements TrainingStep {
     if (due) this.#update(clipped(tf, config.gradientClipping, mean), learningRate);
     return {
       loss,
-      ...(penalty === undefined ? {} : { penalty: penalty.dataSync()[0] as number }),
+      ...penaltyOf(penalty, activity),
       output,
       samples: new Map(),
       ...(wishes.details ? { details: this.#details(mean, before) } : {}),
@@ -106,14 +109,17 @@ export class TensorStep implements TrainingStep {
   }
 
   #gradients(batch: Batch) {
-    const { tf, config, model, inputShape, settings, trained } = this.#options;
-    let output: Tensor | undefined;
+    const { tf, config, model, inputShape, settings, trained, activities } = this.#options;
+    let [output, activity]: [Tensor | undefined, Scalar | undefined] = [undefined, undefined];
     const { value, grads } = tf.variableGrads(
       () => {
+        activities?.begin();
         output = model.apply(tf.tensor(batch.features, [...inputShape]), {
           training: true,
         }) as Tensor;
-        return TENSOR_LOSSES[config.loss]({ tf, output: tf.keep(output), batch, settings });
+        const loss = TENSOR_LOSSES[config.loss]({ tf, output: tf.keep(output), batch, settings });
+        activity = activities?.sum;
+        return activity === undefined ? loss : tf.add<Scalar>(loss, tf.keep(activity));
       },
       trained.map(({ variable }) => variable),
     );
@@ -124,7 +130,9 @@ export class TensorStep implements TrainingStep {
     const kept = output as unknown as Tensor;
     const numbers = numbersOf(kept);
     kept.dispose();
-    return { loss: value.dataSync()[0] as number, output: numbers, gradients };
+    const added = activity === undefined ? undefined : numberOf(activity);
+    (activity as Scalar | undefined)?.dispose();
+    return { loss: numberOf(value) - (added ?? 0), activity: added, output: numbers, gradients };
   }
 
   /** The mean over the batches of this update so far; the sum is emptied when it is used. */
@@ -194,6 +202,16 @@ export class TensorStep implements TrainingStep {
       })),
     };
   }
+}
+
+/** What is added to the loss; nothing where there are no penalties. */
+function penaltyOf(weights: Scalar | undefined, outputs: number | undefined) {
+  if (weights === undefined && outputs === undefined) return {};
+  return { penalty: (weights === undefined ? 0 : numberOf(weights)) + (outputs ?? 0) };
+}
+
+function numberOf(scalar: Scalar): number {
+  return scalar.dataSync()[0] as number;
 }
 
 const ACCUMULATED = "accumulated";

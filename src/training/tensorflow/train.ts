@@ -5,7 +5,8 @@ import { checkConfig } from "../config.ts";
 import { type RecordedRunOptions, recordedRun } from "../recorded-run.ts";
 import { refuseChanged } from "../resumable-run.ts";
 import { type StartEvent, sampleCounts } from "../run-events.ts";
-import { requireLayersTarget } from "./layers-file.ts";
+import { ActivityPenalties } from "./activity-penalties.ts";
+import { requireLayersTarget } from "./layers-endings.ts";
 import { prepareOnTensorFlow, type TensorPlan } from "./prepare.ts";
 import { layersModels } from "./saved-layers.ts";
 import { TensorEvaluator } from "./tensor-evaluator.ts";
@@ -13,7 +14,7 @@ import { TensorStep } from "./tensor-step.ts";
 
 export interface TensorFlowTraining extends Omit<RecordedRunOptions, "modelName"> {
   readonly tensorFlow: TensorFlow;
-  /** model.json of a TF.js layers model; so is the output. */
+  /** model.json of a TF.js layers model, or what Keras saved; so is the output. */
   readonly modelPath: string;
 }
 
@@ -21,7 +22,7 @@ export interface TensorFlowTraining extends Omit<RecordedRunOptions, "modelName"
 const SMALLEST_EVALUATION_BATCH = 64;
 
 /**
- * Trains a TF.js layers model on TensorFlow, as `train` does an ONNX model on ONNX Runtime: the same
+ * Trains a layers model on TensorFlow, as `train` does an ONNX model on ONNX Runtime: the same
  * options, split, batches, schedules, early stopping, checkpoints, run folder and events.
  *
  * @throws InputError before anything is written where model, data and options do not fit together.
@@ -30,7 +31,7 @@ export async function trainOnTensorFlow(options: TensorFlowTraining): Promise<Tr
   const { tensorFlow, config, resume } = options;
   checkConfig(config);
   if (options.output !== undefined) {
-    requireLayersTarget(options.output);
+    requireLayersTarget(options.output, options.modelPath);
     await requireTargetFolder(options.output);
   }
   const { tf } = tensorFlow;
@@ -39,6 +40,8 @@ export async function trainOnTensorFlow(options: TensorFlowTraining): Promise<Tr
   options.signal.throwIfAborted();
   const { model, parts, settings, inputShape, batchSize, initial } = plan;
   const checkpoint = resume?.checkpoint;
+  const { keras } = plan.file;
+  const penalized = config.fromModel.regularizers ? keras?.activities : undefined;
   const step = new TensorStep({
     tf,
     model,
@@ -46,6 +49,7 @@ export async function trainOnTensorFlow(options: TensorFlowTraining): Promise<Tr
     settings,
     inputShape,
     ...parts,
+    ...(penalized === undefined ? {} : { activities: new ActivityPenalties(tf, model, penalized) }),
     initial: checkpoint?.state ?? initial,
     stepsDone: checkpoint?.progress.stepsDone ?? 0,
   });

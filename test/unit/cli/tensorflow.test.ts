@@ -24,9 +24,18 @@ const eventsIn = (stdout: string) =>
 describe("engine tensorflow on the command line", () => {
   test("where it is not installed, the sentence says how to install it", async () => {
     const folder = await temporaryFolder();
-    const args = await trainArguments(folder, join(SAMPLES, "digits-cnn.onnx"));
+    const args = await trainArguments(folder, "model.json");
     const { code, stderr } = await normlens(args, { env: { NORMLENS_TENSORFLOW: folder } });
     expect(stderr).toMatch(/^normlens: engine: TensorFlow is not installed; .*install-tensorflow/);
+    expect(code).toBe(2);
+    expect(existsSync(join(folder, "runs"))).toBe(false);
+  });
+
+  test("a model without layers is refused before TensorFlow is asked for", async () => {
+    const folder = await temporaryFolder();
+    const args = await trainArguments(folder, join(SAMPLES, "digits-cnn.onnx"));
+    const { code, stderr } = await normlens(args, { env: { NORMLENS_TENSORFLOW: folder } });
+    expect(stderr).toMatch(/digits-cnn\.onnx: engine "tensorflow" trains layers models/);
     expect(code).toBe(2);
     expect(existsSync(join(folder, "runs"))).toBe(false);
   });

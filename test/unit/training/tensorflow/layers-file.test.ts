@@ -1,12 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import {
-  readLayersFile,
-  requireLayersTarget,
-  weightValues,
-  writeLayersFile,
-} from "../../../../src/training/tensorflow/layers-file.ts";
+import { requireLayersTarget } from "../../../../src/training/tensorflow/layers-endings.ts";
+import { readLayersFile, weightValues } from "../../../../src/training/tensorflow/layers-file.ts";
 import { SAMPLES } from "../../../support/repository.ts";
 import { temporaryFolder } from "../run-training.ts";
 
@@ -51,20 +47,20 @@ describe("a layers model's file", () => {
     const file = await readLayersFile(await twoShards());
     const target = join(await temporaryFolder(), "a new folder", "trained.json");
     const [bias, small] = [Float32Array.of(7, 8, 9), Float32Array.of(0.1, 0.2)];
-    await writeLayersFile(target, file, new Map(Object.entries({ bias, small })));
+    await file.save(target, new Map(Object.entries({ bias, small })));
     const written = await readLayersFile(target);
     expect(weightValues(written)).toEqual(
       new Map([...weightValues(file), ["bias", bias], ["small", small]]),
     );
     expect(written.weights[1]?.data.read()).toEqual(file.weights[1]?.data.read());
-    expect(written.container.document.modelTopology).toEqual({ class_name: "Strange" });
+    expect(written.topology).toEqual({ class_name: "Strange" });
     expect(written.fingerprint).not.toBe(file.fingerprint);
   });
 
   test("is written with the same numbers as it was", async () => {
     const path = await twoShards();
     const target = join(await temporaryFolder(), "model.json");
-    await writeLayersFile(target, await readLayersFile(path), new Map());
+    await (await readLayersFile(path)).save(target, new Map());
     expect(await readFile(target, "utf8")).toBe(await readFile(path, "utf8"));
   });
 
@@ -73,7 +69,7 @@ describe("a layers model's file", () => {
     const folder = await temporaryFolder();
     for (const start of [1, 2, 3]) {
       const values = new Map([["bias", Float32Array.of(start, 0, 0)]]);
-      await writeLayersFile(join(folder, "model.json"), file, values);
+      await file.save(join(folder, "model.json"), values);
     }
     const files = (await readdir(folder, { recursive: true })).filter((name) => /\./.test(name));
     expect(files).toHaveLength(3);
@@ -81,11 +77,25 @@ describe("a layers model's file", () => {
     expect(values.get("bias")?.[0]).toBe(3);
   });
 
+  test("is written in the format it has", () => {
+    const refusal = /a\/b\.onnx: engine "tensorflow" writes .* ends in \.keras is needed/;
+    expect(() => requireLayersTarget("a/b.onnx", "model.keras")).toThrow(refusal);
+    expect(() => requireLayersTarget("a/b.JSON", "model.json")).not.toThrow();
+  });
+
   test("of another kind is refused", async () => {
     const onnx = join(SAMPLES, "digits-cnn.onnx");
-    await expect(readLayersFile(onnx)).rejects.toThrow(/digits-cnn\.onnx: the model's JSON/);
-    await expect(readLayersFile(`${onnx}.none`)).rejects.toThrow(/no such file/);
-    expect(() => requireLayersTarget("a/b.onnx")).toThrow(/a\/b\.onnx: engine "tensorflow" writes/);
-    expect(() => requireLayersTarget("a/b.JSON")).not.toThrow();
+    await expect(readLayersFile(onnx)).rejects.toThrow(
+      /digits-cnn\.onnx: engine "tensorflow" trains layers models .*"onnxruntime" trains this one/,
+    );
+    await expect(readLayersFile("nobody/model.json")).rejects.toThrow(/no such file/);
+    const graphModel = { format: "graph-model", modelTopology: { node: [] }, weightsManifest: [] };
+    const path = join(await temporaryFolder(), "model.json");
+    await writeFile(path, JSON.stringify(graphModel));
+    await expect(readLayersFile(path)).rejects.toThrow(/model\.json: is a graph model/);
+    await copyFile(onnx, join(path, "..", "model.keras"));
+    await expect(readLayersFile(join(path, "..", "model.keras"))).rejects.toThrow(
+      /model\.keras: its content is not what Keras saves/,
+    );
   });
 });
