@@ -5,14 +5,14 @@ import type { Graph, Node } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
 import { readFloat64 } from "../graph/numbers.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
-import { withWeightRules } from "../graph/weight-rules.ts";
+import { constraintText, weightRules, withWeightRules } from "../graph/weight-rules.ts";
+import { maxNormConstraint, takesMaxNorm } from "../operators/max-norm-constraint.ts";
 import { unitNorms } from "../operators/unit-sums.ts";
 import type { ReportTable } from "../protocol/reports.ts";
 import { type Candidate, sitesOf } from "./candidates.ts";
 import { changedName } from "./changed-name.ts";
-import { maxNormConstraint, otherConstraint } from "./max-norm-constraint.ts";
 import { type Pass, type PassOptions, type PassResult, siteId } from "./pass.ts";
-import { isRefusal, nodeLabel } from "./refusal.ts";
+import { isRefusal, nodeLabel, refuse } from "./refusal.ts";
 import { scaledTensor } from "./scaled-tensor.ts";
 import { requireSites } from "./sites.ts";
 import { unitLayout } from "./unit-layout.ts";
@@ -60,7 +60,10 @@ function candidates(graph: Graph, constrains: boolean): readonly Candidate<UnitW
     const weight = unitWeight(graph, node);
     if (weight === undefined) return [];
     if (isRefusal(weight) || !constrains) return [{ node, plan: weight }];
-    return [{ node, plan: otherConstraint(node, weight.input) ?? weight }];
+    const { constraint } = weightRules(node, weight.input);
+    if (constraint === undefined || takesMaxNorm(constraint)) return [{ node, plan: weight }];
+    const reason = `${nodeLabel(node)} has another constraint for its weight already: ${constraintText(constraint)}.`;
+    return [{ node, plan: refuse(reason) }];
   });
 }
 
@@ -177,7 +180,8 @@ function projected(
   }
   for (const weight of stated?.all.flatMap(({ readers }) => readers) ?? []) {
     const node = replace.get(weight.node)?.[0] ?? weight.node;
-    const constraint = maxNormConstraint(weight, stated?.limit ?? 0);
+    const { units, tensor } = weight;
+    const constraint = maxNormConstraint(units, tensor.dims, stated?.limit ?? 0);
     replace.set(weight.node, [withWeightRules(node, weight.input, { constraint })]);
   }
   return changeGraph(graph, { replace, initializers });

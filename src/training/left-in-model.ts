@@ -1,6 +1,7 @@
 import { withInputScaling } from "../data/input-scaling-note.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { type WeightRules, weightRules, withWeightRules } from "../graph/weight-rules.ts";
+import { maxNormConstraint, takesMaxNorm } from "../operators/max-norm-constraint.ts";
 import type { InputScaling, TrainingConfig } from "../protocol/training.ts";
 import type { TrainingPlan } from "./check-trainable.ts";
 import { penalizedValues } from "./decayed-parameters.ts";
@@ -50,23 +51,13 @@ function rulesOf(
   if (indirect) return {};
   const before = weightRules(node, input);
   const limit = limits.get(name);
-  // The layer's own constraint of another kind goes on holding beside the run's limit.
-  const free = before.constraint === undefined || before.constraint.kind === "max-norm";
-  const constrained = intoModel.constraints && limit?.kind === "weight" && free;
-  const { view, reduced } = limit?.kind === "weight" ? limit.units : { view: dims, reduced: [] };
-  const constraint = {
-    kind: "max-norm",
-    axes: reduced,
-    ...(`${view}` === `${dims}` ? {} : { view }),
-    minimum: 0,
-    maximum: maxNorm.limit,
-    rate: 1,
-  } as const;
+  const constrained = intoModel.constraints && takesMaxNorm(before.constraint);
+  const units = constrained && limit?.kind === "weight" ? limit.units : undefined;
   const penalized = penalizedValues(parameters, decayedParameters).has(node.input[input] ?? "");
   const regularized = intoModel.regularizers && penalized && (l1 > 0 || l2 > 0);
   const own = (fromModel.regularizers ? before.regularizer : undefined) ?? { l1: 0, l2: 0 };
   return {
-    ...(constrained ? { constraint } : {}),
+    ...(units === undefined ? {} : { constraint: maxNormConstraint(units, dims, maxNorm.limit) }),
     // A run's l2 has the factor ½, the layer's has not.
     ...(regularized ? { regularizer: { l1: own.l1 + l1, l2: own.l2 + l2 / 2 } } : {}),
   };
