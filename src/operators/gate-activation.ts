@@ -4,7 +4,7 @@ import type { Node } from "../graph/graph.ts";
 import { asFloat, scale } from "./emit.ts";
 import { logisticSlope } from "./recurrent-direction.ts";
 
-/** The function f of the gates of an LSTM or GRU, by names of values. */
+/** The function f of the gates of an LSTM or GRU, or of a simple network, by names of values. */
 export interface GateActivation {
   /** f(z). */
   value(builder: GraphBuilder, z: string): string;

@@ -192,7 +192,8 @@ export const recurrentRules: readonly OperatorRule[] = [
       1,
       ({ node }) => {
         const [activation = "Tanh"] = activationsOf(node);
-        return (direction) => rnnGradients(direction, activation);
+        return (direction, index) =>
+          rnnGradients(direction, activation, gateActivation(node, activation, index));
       },
     ),
   ),

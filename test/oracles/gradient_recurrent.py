@@ -36,7 +36,8 @@ def gru(x, w, r, wb, rb, h, c, p, options):
 
 
 def rnn(x, w, r, wb, rb, h, c, p, options):
-    function = {"Tanh": torch.tanh, "Relu": torch.relu, "Sigmoid": torch.sigmoid}[options["activation"]]
+    named = {"Tanh": torch.tanh, "Relu": torch.relu, "Sigmoid": torch.sigmoid}
+    function = gate(options) if options["gates"] else named[options["activation"]]
     return function(x @ w.T + h @ r.T + wb + rb), c
 
 
@@ -87,7 +88,8 @@ def recurrent(name, operator, direction, steps, batch, size, hidden, given=("B",
     if activation:
         attributes["activations"] = [activation] * directions
     if gates_by:
-        attributes["activations"] = ["HardSigmoid", *["Tanh"] * (2 if operator == "LSTM" else 1)] * directions
+        following = {"LSTM": 2, "GRU": 1, "RNN": 0}[operator]
+        attributes["activations"] = ["HardSigmoid", *["Tanh"] * following] * directions
         # What ONNX Runtime takes without being told.
         if HARD[gates_by] != HARD["hard"]:
             attributes["activation_alpha"], attributes["activation_beta"] = ([value] * directions for value in HARD[gates_by])
@@ -119,3 +121,6 @@ def add_cases() -> None:
             for linear in (0, 1):
                 recurrent(f"gru-{gates_by}-{direction}-{linear}", "GRU", direction, 4, 3, 3, 3, linear=linear, **common)
     recurrent("lstm-hard-peepholes", "LSTM", "reverse", 3, 2, 2, 3, given=("B", "initial_h", "initial_c", "P"), gates_by="steep")
+    for gates_by in HARD:
+        for direction in ("reverse", "bidirectional"):
+            recurrent(f"rnn-{gates_by}-{direction}", "RNN", direction, 4, 3, 3, 3, gates_by=gates_by)

@@ -87,6 +87,17 @@ def recurrent():
     yield "encoder and decoder", keras.Model([first, second], layers.Dense(3)(y))
 
 
+def masked_states():
+    """The states behind the last step that counts, in either direction."""
+    for kind in (layers.LSTM, layers.GRU):
+        for flags in ({}, {"return_sequences": True}, {"go_backwards": True}, {"return_sequences": True, "go_backwards": True}):
+            steps = layers.Input((5, 3), name="steps")
+            results = kind(4, return_state=True, **flags)(layers.Masking(0.0)(steps))
+            joined = layers.Concatenate()([layers.Flatten()(each) for each in results])
+            named = " ".join([f"{kind.__name__} masked with states", *flags])
+            yield named, keras.Model(steps, joined)
+
+
 def several(name, shapes, build):
     inputs = [layers.Input(shape) for shape in shapes]
     return name, keras.Model(inputs, build(inputs))
@@ -132,6 +143,7 @@ def cases():
     yield chain("noise", image, layers.SpatialDropout2D(0.3), layers.GaussianNoise(0.2))
     yield chain("Dense of sequences", (6, 5), layers.Dense(3), layers.BatchNormalization())
     yield functional()
+    yield from masked_states()
 
 
 result = []
@@ -150,6 +162,8 @@ for name, model in cases():
         # Steps that do not count: one in the middle, the last ones, and in no sample the same.
         inputs[0][0, 1] = 0
         inputs[0][1, 3:] = 0
+    if "states" in name:
+        inputs[0][1] = 0
     if "words" in name:
         inputs = [np.float32([[3, 0, 1, 4, 0, 0], [0, 2, 2, 1, 0, 3]])]
     output = keras.ops.convert_to_numpy(model(inputs if len(inputs) > 1 else inputs[0], training=False))

@@ -54,12 +54,12 @@ export function runRecurrent(call: LayerCall, options: RecurrentOptions): Recurr
   const starts = initial.map((state, index) =>
     call.add(`start${index}`, "Unsqueeze", [state.value, call.builder.ints([0])]),
   );
-  const run = (sequence: string, wanted: readonly boolean[]): string[] => {
+  const run = (sequence: string, wanted: readonly boolean[], lengths = ""): string[] => {
     const outputs = wanted.map((each, index) =>
       each ? call.builder.freshName(`${call.path.join("/")}/output${index}`) : "",
     );
     while (outputs.at(-1) === "") outputs.pop();
-    const inputs = [sequence, ...weights, "", ...starts];
+    const inputs = [sequence, ...weights, lengths, ...starts];
     call.addNode({ part: "main", opType: known.opType, inputs, outputs, attributes });
     return outputs;
   };
@@ -67,10 +67,11 @@ export function runRecurrent(call: LayerCall, options: RecurrentOptions): Recurr
   if (input.mask !== undefined) {
     if (input.mask === DIFFERING_MASKS) call.cannotExpress("its input is masked in several ways");
     if (starts.length > 0) call.cannotExpress("it has initial states and a masked input");
-    if (options.states && known.states > 1) {
-      call.cannotExpress("it returns the states of a masked input");
-    }
-    return maskedRun(call, input, units, options, (sequence) => run(sequence, [true])[0] ?? "");
+    const cell = options.states && known.states > 1;
+    return maskedRun(call, input, { ...options, cell, units }, (sequence, lengths) => {
+      const [every = "", , state] = run(sequence, [true, false, cell], lengths);
+      return { every, cell: state };
+    });
   }
   return plainRun(call, known, input, units, options, run);
 }
