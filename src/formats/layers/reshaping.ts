@@ -1,20 +1,34 @@
+import { elementCount } from "../../graph/tensor.ts";
 import { isList } from "./json.ts";
 import type { LayerCall } from "./layer-call.ts";
 import type { LayerRule } from "./layer-rule.ts";
 import type { LayerValue, Size } from "./layer-value.ts";
+import { channelsLast } from "./window.ts";
 
-/** All axes but the batch become one, in the file's order. */
+/**
+ * All axes but the batch become one, in the file's order; those of a layer whose channels are in front
+ * with the channels behind, as Keras and TensorFlow.js turn them so that either kind reads the same Dense.
+ */
 function flatten(call: LayerCall): LayerValue {
   const { input } = call;
+  if (!channelsLast(call) && input.shape.length > 2) return flattenFromFirst(call);
   const rest = input.shape.slice(1);
-  const width = rest.includes(null)
-    ? null
-    : (rest as number[]).reduce((all, size) => all * size, 1);
+  const width = rest.includes(null) ? null : elementCount(rest as number[]);
   // Where only one axis is longer than 1, every order is the same.
   const long = rest.filter((size) => size !== 1).length;
   const ordered = long <= 1 ? input : call.inFileOrder(input);
   const value = call.add("main", "Flatten", [ordered.value]);
   return { ...input, value, shape: [input.shape[0] ?? null, width], moved: false };
+}
+
+function flattenFromFirst(call: LayerCall): LayerValue {
+  const { value, shape } = call.inFileOrder(call.input);
+  const perm = [0, ...shape.map((_, axis) => axis).slice(2), 1];
+  const turned = call.add("turned", "Transpose", [value], { perm: { ints: perm } });
+  const rest = shape.slice(1);
+  const width = rest.includes(null) ? null : elementCount(rest as number[]);
+  const flat = call.add("main", "Flatten", [turned]);
+  return { ...call.input, value: flat, shape: [shape[0] ?? null, width], moved: false };
 }
 
 /** target_shape leaves out the batch; one of its sizes may be -1, which TensorFlow.js writes as null. */
