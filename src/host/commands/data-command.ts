@@ -11,7 +11,9 @@ export function registerDataCommand(parts: HostParts): vscode.Disposable {
   return registerCommands({
     "normlens.previewData": async (value) => {
       const model = activeModel();
-      const beside = model ?? vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file("/");
+      // What is chosen lies beside the model, else in the folder that is open.
+      const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file("/");
+      const beside = model ?? vscode.Uri.joinPath(folder, "data");
       const step = { title: vscode.l10n.t("Preview Data"), step: 1, totalSteps: 1 };
       const chosen =
         value instanceof vscode.Uri
