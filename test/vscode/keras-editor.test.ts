@@ -11,7 +11,7 @@ import {
   goldens,
 } from "../unit/formats/keras/keras-files.ts";
 import { test } from "./harness/test.ts";
-import { foldAll, modelPage, seesDirty, seesNodes } from "./support.ts";
+import { foldAll, openWithNormLens, seesDirty, seesNodes } from "./support.ts";
 
 /** Float32 rounds each folded weight once; a lost bias or a swapped layer errs by about 1. */
 const TOLERANCE = 1e-5;
@@ -28,9 +28,7 @@ for (const name of ["unet.keras", "sequences.h5"]) {
     const graph = await readModel(copyOf);
     const nodes = foldBatchNorm.apply(graph, undefined, {}).graph.nodes.length;
     const { folder, workbench } = await openWorkspace({ [name]: { copyOf } });
-    await workbench.openFile(name);
-    await workbench.reopenWith("NormLens");
-    const page = await modelPage(workbench);
+    const page = await openWithNormLens(workbench, name);
     await seesNodes(page, graph.nodes.length);
     await workbench.screenshot(`keras 1 ${name}`);
     await foldAll(page);
@@ -45,9 +43,7 @@ for (const name of ["unet.keras", "sequences.h5"]) {
 
     // The page shows what the file holds, also after it has been opened anew.
     await workbench.runCommand("View: Close Editor");
-    await workbench.openFile(name);
-    await workbench.reopenWith("NormLens");
-    await seesNodes(await modelPage(workbench), nodes);
+    await seesNodes(await openWithNormLens(workbench, name), nodes);
     expect(workbench.errors).toEqual([]);
   });
 }

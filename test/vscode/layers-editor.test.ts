@@ -9,19 +9,11 @@ import {
 } from "../unit/formats/tfjs/tfjs-models.ts";
 import { test } from "./harness/test.ts";
 import { until } from "./harness/until.ts";
-import type { Workbench } from "./harness/workbench.ts";
 import { layersFiles, layersNetwork } from "./layers-models.ts";
-import { enterPath, foldAll, modelPage, seesDirty, seesNodes } from "./support.ts";
+import { enterPath, foldAll, openWithNormLens, seesDirty, seesNodes } from "./support.ts";
 
 const name = "model.json";
 const image = () => [randomInput([2, 8, 8, 3])];
-
-/** Opens model.json with NormLens; by itself VS Code shows it as text, or as it was shown last. */
-async function openWithNormLens(workbench: Workbench) {
-  await workbench.openFile(name);
-  await workbench.reopenWith("NormLens");
-  return modelPage(workbench);
-}
 
 test("model.json is opened with NormLens, folded, saved, undone past the save, and read by TensorFlow.js", async ({
   openWorkspace,
@@ -31,7 +23,7 @@ test("model.json is opened with NormLens, folded, saved, undone past the save, a
   const file = join(folder, name);
   const original = await readFile(file);
   const expected = runLayers(model, image());
-  const page = await openWithNormLens(workbench);
+  const page = await openWithNormLens(workbench, name);
   await workbench.screenshot("layers 1 model page");
   await seesNodes(page, 8);
   await foldAll(page);
@@ -64,7 +56,7 @@ test("weights that another program writes are read again; Save As makes a model 
   openWorkspace,
 }) => {
   const { folder, workbench } = await openWorkspace(await layersFiles());
-  const page = await openWithNormLens(workbench);
+  const page = await openWithNormLens(workbench, name);
   const [weights = ""] = (await readdir(folder)).filter((each) => each.endsWith(".bin"));
   const bytes = await readFile(join(folder, weights));
   await writeFile(join(folder, weights), bytes.subarray(4));

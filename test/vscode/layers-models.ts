@@ -18,13 +18,25 @@ export function layersNetwork(): layers.LayersModel {
   return model;
 }
 
-/** model.json and its weights, as TensorFlow.js saves them, for a workspace. */
-export async function layersFiles(model = layersNetwork()): Promise<WorkspaceFiles> {
+/** One that learns the digits within an epoch or two. */
+export function digitsNetwork(): layers.LayersModel {
+  const model = layers.sequential({ name: "digits" });
+  model.add(make.conv2d({ filters: 8, kernelSize: 3, inputShape: [8, 8, 1], name: "conv_1" }));
+  model.add(make.batchNormalization({ name: "bn_1" }));
+  model.add(make.reLU({ name: "relu_1" }));
+  model.add(make.flatten({ name: "flat" }));
+  model.add(make.dense({ units: 10, activation: "softmax", name: "classes" }));
+  scramble(model);
+  return model;
+}
+
+/** model.json and its weights, as TensorFlow.js saves them, for a workspace or a folder of it. */
+export async function layersFiles(model = layersNetwork(), folder = ""): Promise<WorkspaceFiles> {
   const file = await save(model);
   const text = await readFile(file, "utf8");
-  const files: WorkspaceFiles = { "model.json": text };
+  const files: WorkspaceFiles = { [join(folder, "model.json")]: text };
   for (const { paths } of JSON.parse(text).weightsManifest) {
-    for (const path of paths) files[path] = { copyOf: join(dirname(file), path) };
+    for (const path of paths) files[join(folder, path)] = { copyOf: join(dirname(file), path) };
   }
   return files;
 }

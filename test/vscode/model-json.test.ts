@@ -9,40 +9,12 @@ import {
 } from "../unit/formats/tfjs/tfjs-models.ts";
 import { test } from "./harness/test.ts";
 import { until } from "./harness/until.ts";
-import type { Workbench } from "./harness/workbench.ts";
-import type { WorkspaceFiles } from "./harness/workspace.ts";
-import { layersFiles, layersNetwork } from "./layers-models.ts";
+import { layersNetwork } from "./layers-models.ts";
+import { goToLayer, openAsText, openText, prettyFiles } from "./model-json-text.ts";
 import { seesDirty } from "./support.ts";
 
 const name = "model.json";
 const image = () => [randomInput([2, 8, 8, 3])];
-
-/** With a line for each field, as people who look at such files have them. */
-async function prettyFiles(model = layersNetwork()): Promise<WorkspaceFiles> {
-  const files = await layersFiles(model);
-  return { ...files, [name]: `${JSON.stringify(JSON.parse(String(files[name])), undefined, 2)}\n` };
-}
-
-/** A window that had the file in another editor would open it there again. */
-async function openText(workbench: Workbench): Promise<void> {
-  await workbench.openFile(name);
-  await workbench.reopenWith("Text Editor");
-  await workbench.page.locator(".monaco-editor .view-lines").first().waitFor();
-}
-
-async function openAsText(workbench: Workbench): Promise<void> {
-  await openText(workbench);
-  // The window may show other lines; the findings come together with this.
-  const lens = workbench.page.locator(".codelens-decoration a", { hasText: "NormLens" });
-  await lens.waitFor({ state: "attached" });
-}
-
-/** Puts the cursor into a layer's name. */
-async function goToLayer(workbench: Workbench, text: string, layer: string): Promise<void> {
-  const lines = text.split("\n");
-  const line = lines.findIndex((each) => each.includes(`"name": "${layer}"`));
-  await workbench.goTo(line + 1, (lines[line] ?? "").indexOf(layer) + 2);
-}
 
 function binaries(folder: string): Promise<string[]> {
   return readdir(folder).then((names) => names.filter((each) => each.endsWith(".bin")).sort());

@@ -20,6 +20,16 @@ export async function modelPage(workbench: Workbench): Promise<Frame> {
   return page;
 }
 
+/**
+ * Opens a file that VS Code knows another editor for: by itself it shows model.json as text, or as it
+ * was shown last.
+ */
+export async function openWithNormLens(workbench: Workbench, path: string): Promise<Frame> {
+  await workbench.openFile(path);
+  await workbench.reopenWith("NormLens");
+  return modelPage(workbench);
+}
+
 /** Folds everything on the model page and waits for the certificate. */
 export async function foldAll(page: Frame): Promise<void> {
   await page.locator("normlens-model-header vscode-button", { hasText: "Fold all" }).click();
@@ -52,6 +62,15 @@ export async function seesDirty(workbench: Workbench, name: string, dirty: boole
   const marked = workbench.page.locator(".dirty");
   if (dirty) await tab.and(marked).waitFor();
   else await tab.and(workbench.page.locator(":not(.dirty)")).waitFor();
+}
+
+/** Types into a field of the training page's form, found by its label. */
+export async function setField(page: Frame, label: string, value: string): Promise<void> {
+  const field = page.locator("normlens-setup-field", {
+    has: page.getByText(label, { exact: true }),
+  });
+  await field.locator("input").fill(value);
+  await field.locator("input").press("Tab");
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   openModel,
   seesDirty,
   seesNodes,
+  setField,
 } from "./support.ts";
 
 /** What a model was trained with last is remembered by its path: tests that share a window have names of their own. */
@@ -39,14 +40,6 @@ async function recordOf(run: string) {
 
 function button(page: Frame, label: string) {
   return page.locator("normlens-training-page vscode-button", { hasText: label }).first();
-}
-
-async function setField(page: Frame, label: string, value: string): Promise<void> {
-  const field = page.locator("normlens-setup-field", {
-    has: page.getByText(label, { exact: true }),
-  });
-  await field.locator("input").fill(value);
-  await field.locator("input").press("Tab");
 }
 
 async function start(page: Frame): Promise<void> {

@@ -24,7 +24,8 @@ export class QuickInput {
   async choose(text: string, label: string): Promise<void> {
     await until(`"${label}" to choose`, undefined, async () => {
       await this.open(text);
-      if (await succeeds(this.row(label).click({ timeout: 1000 }))) {
+      // A command that reloads the window would never be heard to have been clicked.
+      if (await succeeds(this.row(label).click({ timeout: 1000, noWaitAfter: true }))) {
         return true;
       }
       await this.page.keyboard.press("Escape");
