@@ -125,6 +125,7 @@ describe.skipIf(TENSORFLOW_FOLDER === undefined)(
     test.each([
       [{ passes: [{ pass: "insert-dropout" }] }, /^normlens: passes: not with engine "tensorflow"/],
       [{ statistics: { values: ["a"] } }, /^normlens: statistics\.values: not with engine/],
+      [{ intoModel: { constraints: true } }, /^normlens: intoModel: not with engine "tensorflow"/],
       [{ frozen: { names: ["nobody"] } }, /^normlens: frozen\.names: "nobody" matches no weight/],
     ])("%o is refused before anything runs", async (options, sentence) => {
       const folder = await temporaryFolder();
