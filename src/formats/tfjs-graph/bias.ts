@@ -13,10 +13,11 @@ const ADDITIONS: ReadonlySet<string> = new Set(["BiasAdd", "Add", "AddV2"]);
  */
 export function biasBehind(operation: Operation, filters: number): ConstantUse | undefined {
   const { node, context } = operation;
-  const [reader, ...others] = context.readers(node.name);
-  if (reader === undefined || others.length > 0 || context.isOutput(node.name)) return undefined;
+  const end = context.dilations.get(node.name)?.exit ?? node.name;
+  const [reader, ...others] = context.readers(end);
+  if (reader === undefined || others.length > 0 || context.isOutput(end)) return undefined;
   if (!ADDITIONS.has(reader.op) || reader.inputs.length !== 2) return undefined;
-  const position = reader.inputs.findIndex((input) => input.node !== node.name);
+  const position = reader.inputs.findIndex((input) => input.node !== end);
   const constant = reader.inputs[position] && context.constant(reader.inputs[position]);
   if (constant === undefined || !isFloatingPoint(constant.dataType)) return undefined;
   const { dims } = constant;

@@ -54,13 +54,24 @@ function constantFilter(operation: Operation, layout: ConstantLayout) {
   return { use: operation.constant(1, layout) as ConstantUse, dims: constant.dims };
 }
 
+/** As the node states it, or as the nodes around it make it. */
+function convolutionWindow(
+  operation: Operation,
+  kernel: readonly number[],
+): ImageWindow | undefined {
+  const dilation = operation.context.dilations.get(operation.node.name);
+  if (dilation === undefined) return readWindow(operation, kernel);
+  const { steps: dilations, pads: explicit } = dilation;
+  return { kernel, strides: kernel.map(() => 1), dilations, padding: "valid", explicit };
+}
+
 type ReadFilter = (operation: Operation, channels: Size) => Filter | undefined;
 
 /** The convolution with the given bias; undefined where its filter is computed while it runs. */
 function convolved(operation: Operation, read: ReadFilter, bias: (filters: number) => Operand) {
   const image = imageInput(operation);
   const filter = read(operation, image.channels);
-  const window: ImageWindow | undefined = filter && readWindow(operation, filter.window);
+  const window = filter && convolutionWindow(operation, filter.window);
   if (filter === undefined || window === undefined) return undefined;
   const { use, group, outputs } = filter;
   const attributes: Record<string, AttributeValue> = {

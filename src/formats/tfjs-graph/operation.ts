@@ -10,6 +10,7 @@ import { channelsFirstOrder, channelsLastOrder, type Size } from "../layers/laye
 import { graphTensor } from "../layers/weight-layout.ts";
 import type { NodeAttributes } from "./attributes.ts";
 import { AS_IN_FILE, type ConstantLayout } from "./constant-layout.ts";
+import type { Dilation } from "./dilation.ts";
 import { type NodeDef, referenceText, type TensorReference } from "./graph-def.ts";
 import {
   type ConstantPlace,
@@ -30,6 +31,8 @@ export interface ReadContext {
   readonly turned: Map<string, string>;
   /** Nodes whose constant became the bias of the node they read. */
   readonly merged: Set<string>;
+  /** Convolutions that two nodes around them dilate, by name. */
+  readonly dilations: Map<string, Dilation>;
   /** The nodes that read a node's results, more than once where they do so; empty for none. */
   readers(node: string): readonly NodeDef[];
   /** Whether something outside the graph reads it. */

@@ -78,6 +78,7 @@ export function readGraphModel({ text, document, groups }: TfjsContainer): Graph
     read,
     values: reader.values,
     places: reader.places,
+    dilations: reader.context.dilations,
     totalBytes: text.length + weightBytes,
   };
   return { ...read, source };
@@ -110,6 +111,7 @@ class GraphReader {
       made: new Map(),
       turned: new Map(),
       merged: new Set(),
+      dilations: new Map(),
       readers: (node) => readers.get(node) ?? [],
       isOutput: (node) => outputs.has(node),
       constant: (reference) => this.#constant(reference),

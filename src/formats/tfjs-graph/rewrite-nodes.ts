@@ -86,14 +86,22 @@ class Rewriter {
           `node ${name}: a part of it is gone (${gone}), which its operator cannot do without`,
         );
       }
-      if (left === undefined) this.#removeBiasOf(name);
+      if (left === undefined) this.#removeAround(name);
     }
     for (const name of this.#constants.dropped) this.file.removed.add(name);
   }
 
-  #removeBiasOf(name: string): void {
-    const bias = this.#biasNodes.get(name);
-    if (bias !== undefined) this.file.removed.add(bias);
+  /** A node that is gone takes its bias with it, and what dilates it. */
+  #removeAround(name: string): void {
+    const { entry, exit } = this.source.dilations.get(name) ?? {};
+    for (const other of [this.#biasNodes.get(name), entry, exit]) {
+      if (other !== undefined) this.file.removed.add(other);
+    }
+  }
+
+  /** The node that has a node's result, which may be one behind it. */
+  #resultNode(name: string): string {
+    return this.source.dilations.get(name)?.exit ?? name;
   }
 
   changeConstants(): void {
@@ -104,7 +112,8 @@ class Rewriter {
       const { raw } = this.source.definition.nodes.get(name) as NodeDef;
       const { T = { type: "DT_FLOAT" }, data_format } = (raw.attr ?? {}) as JsonObject;
       const attr = data_format === undefined ? { T } : { T, data_format };
-      this.file.addBehind(name, { name: sum, op: "BiasAdd", input: [name, bias], attr });
+      const result = this.#resultNode(name);
+      this.file.addBehind(result, { name: sum, op: "BiasAdd", input: [result, bias], attr });
       this.#newBiases.set(name, sum);
     }
   }
@@ -117,6 +126,7 @@ class Rewriter {
       for (const [index, reference] of node.inputs.entries()) {
         const value = this.source.values.get(referenceText(reference));
         if (value === undefined || value.constant !== undefined) continue;
+        if (this.#isDilation(reference.node, node.name)) continue;
         const key = valueKey(this.source.read, value.value);
         if (parts === undefined && this.#addsBiasTo(node, key)) continue;
         const now = parts === undefined ? this.#alias(value.value) : this.#readBy(node, key);
@@ -125,6 +135,12 @@ class Rewriter {
         }
       }
     }
+  }
+
+  /** Whether one node reads the other in the middle of a dilated convolution, which stays as it is. */
+  #isDilation(read: string, reader: string): boolean {
+    const { dilations } = this.source;
+    return dilations.get(reader)?.entry === read || dilations.get(read)?.exit === reader;
   }
 
   #addsBiasTo({ name }: NodeDef, key: string): boolean {
@@ -166,7 +182,7 @@ class Rewriter {
     const bias = this.#biasNodes.get(maker ?? "");
     if (bias !== undefined) return bias;
     const result = this.#results.get(key);
-    return result && referenceText(result);
+    return result && referenceText({ ...result, node: this.#resultNode(result.node) });
   }
 
   /** The result of the file that a value of the edited graph is. */
@@ -189,7 +205,10 @@ class Rewriter {
     }
     const bias = this.#biasNodes.get(kept.layer);
     if (bias !== undefined && !this.file.removed.has(bias)) return bias;
-    return this.#newBiases.get(kept.layer) ?? referenceText({ ...result, node: kept.layer });
+    return (
+      this.#newBiases.get(kept.layer) ??
+      referenceText({ ...result, node: this.#resultNode(kept.layer) })
+    );
   }
 
   #kept(node: Node): { readonly layer: string; readonly part: string } | undefined {

@@ -1,6 +1,7 @@
 import type { Graph, GraphSource } from "../../graph/graph.ts";
 import type { JsonObject } from "../layers/json.ts";
 import type { LoadedGroup } from "../tfjs/shards.ts";
+import type { Dilation } from "./dilation.ts";
 import type { GraphDef } from "./graph-def.ts";
 import type { Signature } from "./signature.ts";
 import type { ConstantPlace, TensorValue } from "./tensor-value.ts";
@@ -19,6 +20,8 @@ export interface TfjsGraphSource extends GraphSource {
   /** What each result of the file's nodes became, by "node" or "node:output". */
   readonly values: ReadonlyMap<string, TensorValue>;
   readonly places: readonly ConstantPlace[];
+  /** Convolutions that two nodes of the file around them dilate, by name. */
+  readonly dilations: ReadonlyMap<string, Dilation>;
   /** model.json and the files of weights, in bytes. */
   readonly totalBytes: number;
 }

@@ -2,6 +2,8 @@ import { activationOperators } from "./activation.ts";
 import { arithmeticOperators } from "./arithmetic.ts";
 import { convolutionOperators } from "./convolution.ts";
 import { creationOperators } from "./creation.ts";
+import { depthOperators } from "./depth.ts";
+import { dilationOperators } from "./dilation.ts";
 import { einsumOperators } from "./einsum.ts";
 import { joiningOperators } from "./joining.ts";
 import { linearOperators } from "./linear.ts";
@@ -19,6 +21,7 @@ import { stridedSlicingOperators } from "./strided-slice.ts";
 /** Every operator of TensorFlow that is written as nodes of ours; one family a file. */
 export const operationRules: readonly OperationRule[] = [
   ...convolutionOperators,
+  ...dilationOperators,
   ...linearOperators,
   ...einsumOperators,
   ...normalizationOperators,
@@ -32,6 +35,7 @@ export const operationRules: readonly OperationRule[] = [
   ...stridedSlicingOperators,
   ...selectionOperators,
   ...resizingOperators,
+  ...depthOperators,
   ...creationOperators,
   ...passingOperators,
 ];

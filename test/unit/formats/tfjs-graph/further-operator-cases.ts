@@ -1,4 +1,4 @@
-import { type Attributes, flag, float, int, text, texts, type } from "./graph-file.ts";
+import { type Attributes, flag, float, int, ints, text, texts, type } from "./graph-file.ts";
 import { convolution, IMAGE, type OperatorCase, one, unary } from "./operator-cases.ts";
 
 /** A slice by lists of bounds and steps, with masks. */
@@ -161,10 +161,45 @@ const products: OperatorCase[] = [
   }),
 ];
 
+/** A convolution that two nodes around it dilate, as TensorFlow writes depthwise ones. */
+function dilatedByBlocks(op: string, pads: number[], crops: number[]): OperatorCase {
+  return one(`${op} between SpaceToBatchND and BatchToSpaceND, [${pads}]`, IMAGE, (f, x) => {
+    const inner = op === "Conv2D" ? [3, 3, 4, 5] : [3, 3, 4, 1];
+    const block = f.list("block", [2, 3]);
+    const relu = f.node("relu", "Relu", [convolution(f, x, {}, 4)]);
+    const parted = f.node("parted", "SpaceToBatchND", [relu, block, f.list("pads", pads, [2, 2])]);
+    const convolved = f.node("convolved", op, [parted, f.weight("inner", inner)], {
+      strides: ints(1, 1, 1, 1),
+      dilations: ints(1, 1, 1, 1),
+      padding: text("VALID"),
+    });
+    const joined = f.node("joined", "BatchToSpaceND", [
+      convolved,
+      block,
+      f.list("crops", crops, [2, 2]),
+    ]);
+    return [f.node("y", "BiasAdd", [joined, f.weight("bias", [inner[3] === 1 ? 4 : 5])])];
+  });
+}
+
+const images: OperatorCase[] = [
+  // 6 × 7 positions: "same" padding of 2 and 3, and 2 more behind the second axis.
+  dilatedByBlocks("DepthwiseConv2dNative", [2, 2, 3, 5], [0, 0, 0, 2]),
+  dilatedByBlocks("Conv2D", [2, 2, 3, 5], [0, 0, 0, 2]),
+  dilatedByBlocks("DepthwiseConv2dNative", [0, 0, 0, 2], [0, 0, 0, 2]),
+  one("DepthToSpace", IMAGE, (f, x) => [
+    f.node("y", "DepthToSpace", [convolution(f, x, {}, 8)], {
+      block_size: int(2),
+      data_format: text("NHWC"),
+    }),
+  ]),
+];
+
 /** Operators of sequences, masks, detection and attention. */
 export const furtherOperatorCases: readonly OperatorCase[] = [
   ...slices,
   ...positions,
   ...arithmetic,
   ...products,
+  ...images,
 ];

@@ -120,4 +120,33 @@ export const graphNetworks: readonly GraphNetwork[] = [
       return file;
     },
   },
+  {
+    name: "a depthwise convolution dilated by moving positions into the batch",
+    input: [2, 6, 6, 3],
+    outputs: ["y", "joined_b"],
+    folds: 2,
+    gone: ["bn_a", "bn_b"],
+    build: () => {
+      const file = new GraphFile();
+      const x = file.input("x", [-1, 6, 6, 3]);
+      const block = file.list("block", [2, 2]);
+      const none = file.list("none", [0, 0, 0, 0], [2, 2]);
+      const dilated = (name: string, read: string, pads: string) => {
+        const parted = file.node(`parted_${name}`, "SpaceToBatchND", [read, block, pads]);
+        const filter = file.weight(`depthwise_${name}/filter`, [3, 3, 4, 1]);
+        const inner = file.node(`depthwise_${name}`, "DepthwiseConv2dNative", [parted, filter], {
+          ...WINDOW,
+          padding: text("VALID"),
+        });
+        return file.node(`joined_${name}`, "BatchToSpaceND", [inner, block, none]);
+      };
+      const first = batchNorm(file, "bn_a", convolution(file, "conv", x, [3, 3, 3, 4]), 4);
+      // One without padding takes a BatchNorm in front of it, too.
+      const unpadded = batchNorm(file, "bn_b", dilated("a", first, none), 4);
+      const relu = file.node("relu", "Relu", [unpadded]);
+      const last = dilated("b", relu, file.list("pads", [2, 2, 2, 2], [2, 2]));
+      file.node("y", "Sigmoid", [last]);
+      return file;
+    },
+  },
 ];

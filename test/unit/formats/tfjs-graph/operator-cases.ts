@@ -21,8 +21,13 @@ export interface OperatorCase {
 export const IMAGE = [2, 6, 7, 4];
 const ONES = { strides: ints(1, 1, 1, 1), dilations: ints(1, 1, 1, 1), padding: text("SAME") };
 
-export function convolution(file: GraphFile, x: string, attributes: Attributes = {}): string {
-  const filter = file.weight("filter", [3, 3, 4, 5]);
+export function convolution(
+  file: GraphFile,
+  x: string,
+  attributes: Attributes = {},
+  channels = 5,
+): string {
+  const filter = file.weight("filter", [3, 3, 4, channels]);
   return file.node("conv", "Conv2D", [x, filter], { ...ONES, ...attributes });
 }
 
