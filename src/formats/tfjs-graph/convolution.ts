@@ -1,4 +1,5 @@
 import type { AttributeValue } from "../../graph/attributes.ts";
+import { elementCount } from "../../graph/tensor.ts";
 import type { Size } from "../layers/layer-value.ts";
 import { fusedActivation } from "./activation.ts";
 import { absentBias, biasBehind } from "./bias.ts";
@@ -100,7 +101,9 @@ function fusedConvolution(read: ReadFilter): OperationRule["build"] {
     const bias = operation.input(2).constant;
     if (first !== "BiasAdd" || bias === undefined || others.length > 0) return undefined;
     const result = convolved(operation, read, (filters) => {
-      if (bias.dims.at(-1) !== filters || bias.dims.length !== 1) {
+      // TensorFlow's optimizer fuses sums with whatever meets the result from the right.
+      const perChannel = bias.dims.at(-1) === filters && elementCount(bias.dims) === filters;
+      if (!perChannel || bias.dims.length > 4) {
         operation.refuse(`its bias has shape [${bias.dims}]; [${filters}] is needed`);
       }
       return operation.constant(2, CHANNEL_LIST) as ConstantUse;

@@ -187,6 +187,18 @@ const images: OperatorCase[] = [
   dilatedByBlocks("DepthwiseConv2dNative", [2, 2, 3, 5], [0, 0, 0, 2]),
   dilatedByBlocks("Conv2D", [2, 2, 3, 5], [0, 0, 0, 2]),
   dilatedByBlocks("DepthwiseConv2dNative", [0, 0, 0, 2], [0, 0, 0, 2]),
+  one("_FusedConv2D with a bias of four axes", IMAGE, (f, x) => {
+    const operands = [x, f.weight("filter", [3, 3, 4, 5]), f.weight("bias", [1, 1, 1, 5])];
+    return [
+      f.node("y", "_FusedConv2D", operands, {
+        strides: ints(1, 2, 2, 1),
+        dilations: ints(1, 1, 1, 1),
+        padding: text("SAME"),
+        num_args: int(1),
+        fused_ops: texts("BiasAdd", "Relu"),
+      }),
+    ];
+  }),
   one("DepthToSpace", IMAGE, (f, x) => [
     f.node("y", "DepthToSpace", [convolution(f, x, {}, 8)], {
       block_size: int(2),
