@@ -55,11 +55,7 @@ function joinedAxes(call: LayerCall, value: string, front: number, size: number)
   return call.add("joined", "Reshape", [value, call.builder.ints(target)]);
 }
 
-/**
- * The last axis as several; 0 stands for the size that an axis has.
- *
- * @throws Inexpressible by way of the caller where sizes besides the batch are open: they are passed on.
- */
+/** The last axis as several; the sizes of the others may be open. */
 export function splitLastAxis(
   call: LayerCall,
   { value, shape }: Projected,
