@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { savingIn } from "../engine/context.ts";
 import { runPass } from "../engine/run-pass.ts";
-import { readModelAsNeeded, saveModel } from "../formats/registry.ts";
+import { forTarget, readModelAsNeeded, saveModel } from "../formats/registry.ts";
 import { groupedDigits } from "../graph/grouped-digits.ts";
 import type { Pass } from "../passes/pass.ts";
 import type { PassReport } from "../protocol/reports.ts";
@@ -21,7 +21,7 @@ export async function runPassOnFile(
   model: string,
   options: PassCommandOptions,
 ): Promise<boolean> {
-  const graph = await readModelAsNeeded(model);
+  const graph = forTarget(await readModelAsNeeded(model), options.output);
   const context = commandContext();
   const request = {
     options: settingsOf(options.set),

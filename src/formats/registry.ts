@@ -200,6 +200,15 @@ export async function saveModel(
 }
 
 /**
+ * A model as the format that it is to be written in sees it: what the format it was read from has no
+ * place for, another one may have.
+ */
+export function forTarget(graph: Graph, target: string): Graph {
+  const kept = targetFormat(graph, target).id === graph.source.format;
+  return kept ? graph : { ...graph, source: { format: "memory" } };
+}
+
+/**
  * Whether saveModel could write the graph, for work that takes long before there is something to
  * save.
  *

@@ -53,6 +53,8 @@ export interface Graph {
 /** Marker of the format a graph came from. Each format extends it with what its writer needs. */
 export interface GraphSource {
   readonly format: string;
+  /** The file consists of layers: it has no place for a node of its own, such as an Add of a constant. */
+  readonly layersOnly?: boolean;
 }
 
 /** The inputs a caller has to feed: graph inputs that have no initializer as default. */

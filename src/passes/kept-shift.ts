@@ -24,6 +24,11 @@ export function keptShift(
   { node, input, output, affine }: FoldSite,
 ): KeptShift | Refusal {
   const { axis = 0, scale, shift } = affine;
+  if (graph.source.layersOnly === true) {
+    return refuse(
+      `The shift of ${siteId(node)} would stay as an Add in front of zero padding, for which a model of layers has no place; as .onnx it is folded.`,
+    );
+  }
   const type = valueTypes(graph).get(input) ?? valueTypes(graph).get(output);
   if (type === undefined) {
     return refuse(

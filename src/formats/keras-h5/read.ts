@@ -38,6 +38,7 @@ export async function readKerasH5(file: Uint8Array): Promise<Graph> {
   const { places } = store;
   const source: KerasH5Source = {
     format: "keras-h5",
+    layersOnly: true,
     file,
     root,
     text,

@@ -33,6 +33,7 @@ export async function readKeras(archive: Uint8Array): Promise<Graph> {
   const read: Graph = { ...graph, producer: producer(entries.get(METADATA)) };
   const source: KerasSource = {
     format: "keras",
+    layersOnly: true,
     archive,
     text,
     model,

@@ -4,6 +4,7 @@ import type { LayerRecord } from "./read-layers.ts";
 
 /** What every format of layers keeps of the model it read. */
 export interface LayersSource extends GraphSource {
+  readonly layersOnly: true;
   readonly model: ModelConfig;
   readonly records: ReadonlyMap<string, LayerRecord>;
   /** The graph as it was read; what is the same object in an edited one is unchanged. */

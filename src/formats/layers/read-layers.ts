@@ -19,6 +19,7 @@ import type { LayerRule } from "./layer-rule.ts";
 import type { LayerValue, Size } from "./layer-value.ts";
 import type { LayerConfig, ModelConfig } from "./model-config.ts";
 import { builtShape, opaqueResults, type ResultUses, withStatedShape } from "./opaque-layer.ts";
+import { quantizationOf } from "./quantized-layer.ts";
 import { layerRule } from "./table.ts";
 import type { WeightStore } from "./weight-store.ts";
 
@@ -251,6 +252,8 @@ function builtResults(
       `the shape of its input is not known, because layer ${unknown.unknownBehind} is not computed`,
     );
   }
+  const quantization = quantizationOf(call.fields);
+  if (quantization !== undefined) call.cannotExpress(`it computes with ${quantization} numbers`);
   const unfollowed = unfollowedArgument(rule as LayerRule, call.told, references);
   if (unfollowed !== undefined) call.cannotExpress(unfollowed);
   const built = (rule as LayerRule).build(call);

@@ -69,6 +69,7 @@ export function tfjsGraph(
   const weightBytes = groups.reduce((sum, { bytes }) => sum + bytes.length, 0);
   const source: TfjsSource = {
     format: "tfjs",
+    layersOnly: true,
     text,
     document,
     model,

@@ -55,3 +55,17 @@ describe.each(PATTERNS)("$file", ({ file, runs, expect: expectations }) => {
     }
   });
 });
+
+test("a model of layers keeps a BatchNorm whose shift would need an Add of its own", async () => {
+  const read = async (file: string) => {
+    const graph = await readModel(new URL(file, FOLDER).pathname);
+    return { ...graph, source: { format: "keras", layersOnly: true } };
+  };
+  const padded = await read("bn-padded-conv.onnx");
+  const { graph, applied, skipped } = foldBatchNorm.apply(padded, undefined, {});
+  expect(applied).toEqual([]);
+  expect(graph.nodes).toEqual(padded.nodes);
+  expect(skipped[0]?.reason).toContain("for which a model of layers has no place");
+  const shiftless = await read("bn-without-shift-padded-conv.onnx");
+  expect(foldBatchNorm.apply(shiftless, undefined, {}).applied).toHaveLength(1);
+});

@@ -92,3 +92,16 @@ test.each([
     [className, expect.stringMatching(told)],
   ]);
 });
+
+test.each([
+  {
+    class_name: "QuantizedFloat8DTypePolicy",
+    config: { mode: "float8", source_name: "float32", amax_history_length: 1024 },
+  },
+  "float8_from_float32",
+] as const)("a quantized layer is not taken for its float one (dtype %j)", (dtype) => {
+  const graph = read(model([layer("Dense", "own", { units: 2, dtype }, "row")], ["own", 0, 0]));
+  expect(opaqueNodes(graph).map(({ node, reason }) => [node.opType, reason])).toEqual([
+    ["Dense", expect.stringMatching(/it computes with float8 numbers/)],
+  ]);
+});
