@@ -43,7 +43,7 @@ async function startRun(model: string | undefined, options: TrainCommandOptions)
   const output = resolve(options.output);
   if (config.engine === "tensorflow") {
     const request = { path: resolve(model), edits: [], config, runs, output };
-    await trainInTensorFlowProcess(request, relayed());
+    await trainInTensorFlowProcess(request, { ...context, ...relayed() });
     return;
   }
   await train({
@@ -85,7 +85,7 @@ async function resumeRun(
     const { config, start, folder: resume } = started;
     const path = model === undefined ? start.model : resolve(model);
     const request = { path, edits: [], config, runs: dirname(resume), resume };
-    await trainInTensorFlowProcess(request, relayed());
+    await trainInTensorFlowProcess(request, { ...context, ...relayed() });
     return;
   }
   const graph = (path: string) => readModel(model ?? path);

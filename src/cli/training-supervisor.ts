@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { Cancelled } from "../engine/context.ts";
 import type { TrainingEvent } from "../protocol/training.ts";
+import { commandContext } from "./command.ts";
 import { type FromSupervisor, type ToSupervisor, TRAINING_PROCESS } from "./training-process.ts";
 
 /** A process that has not answered Ctrl-C after so many milliseconds is inside a long step. */
@@ -26,7 +27,10 @@ interface Ending {
  */
 export async function superviseTraining(show: (event: TrainingEvent) => void): Promise<number> {
   // Loaded while the process starts, as there is no time for it later.
-  const loading = import("../training/end-killed-run.ts");
+  const loading = Promise.all([
+    import("../training/end-killed-run.ts"),
+    import("../engine/prepared-model.ts"),
+  ]);
   const [, script = "", ...args] = process.argv;
   const child = fork(script, args, {
     execArgv: process.execArgv,
@@ -42,8 +46,9 @@ export async function superviseTraining(show: (event: TrainingEvent) => void): P
   // The progress bar hides the cursor.
   if (process.stderr.isTTY) process.stderr.write("\u001B[?25h\n");
   if (run === undefined) throw new Cancelled();
-  const { endKilledRun } = await loading;
-  const bestModel = await endKilledRun({ folder: run, process: killed, onEvent: show });
+  const [{ endKilledRun }, { prepares }] = await loading;
+  const prepared = prepares(commandContext());
+  const bestModel = await endKilledRun({ folder: run, process: killed, prepared, onEvent: show });
   if (bestModel === undefined) throw new Cancelled();
   return 0;
 }

@@ -19,8 +19,8 @@ export type PreparedModel = Pick<TrainOptions, "graph" | "prepared">;
 /**
  * The model as a run trains it, the same each time, so that a run can go on with it: parameters that
  * the file stores together because they were equal have a tensor each, and the passes that the run's
- * options put before training have been applied, such as the insertion of BatchNorm. Where training starts from fresh weights, so do the passes: a data-dependent start
- * would be lost otherwise. Passes that measure do so on the training part of the data alone.
+ * options put before training have been applied, such as the insertion of BatchNorm. Where training
+ * starts from fresh weights, so do the passes: a data-dependent start would be lost otherwise. Passes that measure do so on the training part of the data alone.
  *
  * @throws InputError where a pass finds no place: a run without the technique it is named after
  *   would mislead.
@@ -54,6 +54,12 @@ export async function preparedModel(
     prepared = result.graph;
   }
   return { graph: prepared, prepared: true };
+}
+
+/** The same for a run that is ended by somebody else. */
+export function prepares(context: RequestContext) {
+  return async (model: Graph, config: TrainingConfig): Promise<Graph> =>
+    (await preparedModel(model, config, context)).graph;
 }
 
 async function trainingPart(graph: Graph, config: TrainingConfig, context: RequestContext) {

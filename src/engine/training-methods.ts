@@ -6,7 +6,7 @@ import { train } from "../training/train.ts";
 import type { Documents } from "./documents.ts";
 import type { Methods } from "./method-types.ts";
 import { PauseSwitch } from "./pause-switch.ts";
-import { preparedModel } from "./prepared-model.ts";
+import { preparedModel, prepares } from "./prepared-model.ts";
 import { resumeTraining } from "./resume-training.ts";
 import { tensorFlowFolder } from "./tensorflow/folder.ts";
 import { installTensorFlow } from "./tensorflow/install.ts";
@@ -42,10 +42,15 @@ export function trainingMethods(documents: Documents): Pick<Methods, TrainingMet
       return null;
     },
     installTensorFlow: async (_params, context) => installTensorFlow(tensorFlowFolder(), context),
-    endKilledRun: async ({ run, process }) => {
+    endKilledRun: async ({ run, process }, context) => {
       const events: TrainingEvent[] = [];
       const onEvent = (event: TrainingEvent) => events.push(event);
-      const bestModel = await endKilledRun({ folder: run, process, onEvent });
+      const bestModel = await endKilledRun({
+        folder: run,
+        process,
+        prepared: prepares(context),
+        onEvent,
+      });
       return { run, events, ...(bestModel === undefined ? {} : { bestModel }) };
     },
   };

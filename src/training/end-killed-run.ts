@@ -5,9 +5,9 @@ import { copyModel } from "../formats/onnx/copy.ts";
 import { readModel, saveModel } from "../formats/registry.ts";
 import { inTargetFolder } from "../formats/target-folder.ts";
 import { changeGraph, changeNode } from "../graph/edit.ts";
-
+import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
-import type { TrainingEvent } from "../protocol/training.ts";
+import type { TrainingConfig, TrainingEvent } from "../protocol/training.ts";
 import type { StartEvent } from "./run-events.ts";
 import { RUN_FILES, RunFolder, removeTemporaryFiles } from "./run-folder.ts";
 import { killedSentence } from "./stop-sentence.ts";
@@ -26,6 +26,8 @@ export interface KilledRun {
   readonly folder: string;
   /** Number of the process, which has been sent SIGKILL: it may still be giving its memory back. */
   readonly process: number;
+  /** The model as the run trained it: with what the run's options put before training. */
+  prepared(model: Graph, config: TrainingConfig): Promise<Graph>;
   /** Told stop at once, and done when the model is at the run's output. */
   onEvent(event: TrainingEvent): void;
 }
@@ -43,6 +45,7 @@ export interface KilledRun {
 export async function endKilledRun({
   folder,
   process,
+  prepared,
   onEvent,
 }: KilledRun): Promise<string | undefined> {
   const told = await toldSoFar(folder);
@@ -59,7 +62,7 @@ export async function endKilledRun({
     await removeTemporaryFiles(folder);
     if (!hasModel) return undefined;
     const { output } = start;
-    if (output !== undefined) await saveOutput(best, start, output);
+    if (output !== undefined) await saveOutput(best, start, output, prepared);
     const done: TrainingEvent = { event: "done", model: output ?? best, run: folder };
     record.append(done);
     onEvent(done);
@@ -76,16 +79,22 @@ function modelFiles(folder: string, { config, model }: StartEvent): [string, str
 }
 
 /** The best model in the output's format; it is a copy where that is ONNX. */
-async function saveOutput(best: string, start: StartEvent, output: string): Promise<void> {
+async function saveOutput(
+  best: string,
+  start: StartEvent,
+  output: string,
+  prepared: KilledRun["prepared"],
+): Promise<void> {
   if (start.config.engine === "tensorflow") {
     await saveModel(await readModel(best), output);
     return;
   }
   const isOnnx = extname(output).toLowerCase() === ".onnx";
-  const graph = isOnnx ? undefined : await readModel(start.model);
-  if (graph === undefined || graph.source.format === "onnx") {
+  const model = isOnnx ? undefined : await readModel(start.model);
+  if (model === undefined || model.source.format === "onnx") {
     return inTargetFolder(output, () => copyModel(best, output));
   }
+  const graph = await prepared(model, start.config);
   const trained = await readModel(best);
   const initializers = [...trained.initializers.values()].filter(({ name }) =>
     graph.initializers.has(name),

@@ -5,6 +5,7 @@ import { readResumableRun } from "../../training/resumable-run.ts";
 import { requireLayersModel } from "../../training/tensorflow/layers-endings.ts";
 import { Cancelled, type RequestContext } from "../context.ts";
 import type { PauseSwitch } from "../pause-switch.ts";
+import { prepares } from "../prepared-model.ts";
 import { TensorFlowEnded, TensorFlowProcess } from "./process.ts";
 
 /** Whether a run is one of engine "tensorflow": a new one by its options, an old one by its own. */
@@ -27,9 +28,10 @@ const PATIENCE = 80;
  */
 export async function trainInTensorFlowProcess(
   request: TrainRequest,
-  { signal, trainingEvent }: Pick<RequestContext, "signal" | "trainingEvent">,
+  context: RequestContext,
   pause?: PauseSwitch,
 ): Promise<TrainResult> {
+  const { signal, trainingEvent } = context;
   if (request.edits.length > 0) {
     throw new InputError(
       "engine: TensorFlow trains the file as it is on the disk; save the changes first",
@@ -65,6 +67,7 @@ export async function trainInTensorFlowProcess(
   const bestModel = await endKilledRun({
     folder: run,
     process: child.processId,
+    prepared: prepares(context),
     onEvent: trainingEvent,
   });
   if (bestModel === undefined) throw new Cancelled();

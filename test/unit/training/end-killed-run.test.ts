@@ -1,10 +1,15 @@
 import { cp, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { readModel } from "../../../src/formats/onnx/read.ts";
+import { convertModel } from "../../../src/engine/convert.ts";
+import { preparedModel, prepares } from "../../../src/engine/prepared-model.ts";
+import { readModel } from "../../../src/formats/registry.ts";
+import { DEFAULT_TRAINING_CONFIG } from "../../../src/protocol/default-training-config.ts";
 import type { TrainingEvent } from "../../../src/protocol/training.ts";
+import { mergeConfig } from "../../../src/training/config.ts";
 import { endKilledRun } from "../../../src/training/end-killed-run.ts";
 import { REPOSITORY } from "../../support/repository.ts";
+import { context } from "../../support/request-context.ts";
 import { runTraining, SHORT, temporaryFolder } from "./run-training.ts";
 
 const MLP = join(REPOSITORY, "media/samples/digits-mlp.onnx");
@@ -42,7 +47,8 @@ async function killedAt(run: string, last: RegExp, name: string): Promise<string
 async function end(run: string) {
   const events: TrainingEvent[] = [];
   const onEvent = (event: TrainingEvent) => events.push(event);
-  const model = await endKilledRun({ folder: run, process: process.pid, onEvent });
+  const prepared = prepares(context);
+  const model = await endKilledRun({ folder: run, process: process.pid, prepared, onEvent });
   return { events, model };
 }
 
@@ -113,4 +119,23 @@ test("it refuses what is no run, and a run of another process", async () => {
   const other = await killedAt(restored, /"event":"start"/, "other");
   await writeFile(join(other, "running.pid"), String(process.ppid));
   await expect(end(other)).rejects.toThrow(`still going on in process ${process.ppid}`);
+});
+
+test("a model of layers is saved with what the run put into it before training", async () => {
+  const path = join(folder, "mlp.keras");
+  await convertModel(await readModel(MLP), { target: path, verify: false }, context);
+  const model = await readModel(path);
+  const part = { ...SHORT, passes: [{ pass: "insert-batch-norm", options: { mode: "fresh" } }] };
+  const config = mergeConfig({ ...DEFAULT_TRAINING_CONFIG, threads: 1 }, part);
+  const output = join(folder, "killed.keras");
+  const prepared = await preparedModel(model, config, context);
+  const changes = { ...prepared, output, modelName: path };
+  const { result } = await runTraining(prepared.graph, part, changes);
+  const whole = await readModel(output);
+  await end(await killedAt(result.run, /"event":"epoch","epoch":2/, "layers"));
+  const saved = await readModel(output);
+  const operators = (graph: typeof saved) => graph.nodes.map(({ opType }) => opType);
+  expect(operators(saved)).toEqual(operators(whole));
+  expect(operators(saved)).toContain("BatchNormalization");
+  expect(operators(model)).not.toContain("BatchNormalization");
 });
