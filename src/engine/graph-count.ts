@@ -17,11 +17,16 @@ export function graphCount(graph: Graph): GraphCount {
   };
 }
 
-/** Elements of all floating-point initializers, running statistics included. */
+/**
+ * Elements of all floating-point initializers, running statistics included; not single numbers without
+ * an axis, such as a dropout rate, which are constants of the computation.
+ */
 function parameterCount(graph: Graph): number {
   let count = 0;
   for (const tensor of graph.initializers.values()) {
-    if (isFloatingPoint(tensor.dataType)) count += elementCount(tensor.dims);
+    if (isFloatingPoint(tensor.dataType) && tensor.dims.length > 0) {
+      count += elementCount(tensor.dims);
+    }
   }
   return count;
 }
