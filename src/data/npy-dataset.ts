@@ -7,11 +7,18 @@ import type { MemoryDataset, TargetKind, Targets } from "./dataset.ts";
 import { type DatasetRequest, dataOptions } from "./dataset-request.ts";
 import { type NpyArray, parseNpy } from "./npy.ts";
 
+export interface SampleFields {
+  readonly x: string;
+  readonly y: string | undefined;
+}
+
 interface SampleArrays {
   /** [count, ...sampleShape] */
   readonly x: NpyArray;
   /** [count, …] */
   readonly y: NpyArray | undefined;
+  /** What the arrays are called in messages. */
+  readonly fields: SampleFields;
   readonly name: string;
   readonly file: string;
   readonly kind: TargetKind | undefined;
@@ -25,7 +32,8 @@ export async function readNpyDataset(
   const x = await readNpy(path, "x");
   const labels = await labelFile(path, dataOptions(request).labels);
   const y = labels === undefined ? undefined : await readNpy(labels, "y");
-  return npyDataset({ x, y, name: basename(path), file: path, kind: request.kind });
+  const fields = { x: "x", y: "y" };
+  return npyDataset({ x, y, fields, name: basename(path), file: path, kind: request.kind });
 }
 
 async function readNpy(path: string, field: string): Promise<NpyArray> {
@@ -45,17 +53,20 @@ async function labelFile(path: string, chosen: string): Promise<string | undefin
 }
 
 /** @throws InputError where x holds no samples, or y not one target for each. */
-export function npyDataset({ x, y, name, file, kind }: SampleArrays): MemoryDataset {
+export function npyDataset({ x, y, fields, name, file, kind }: SampleArrays): MemoryDataset {
   const count = x.shape[0];
-  if (count === undefined) throw new InputError("x: is a single number, not samples", file);
-  refuseEmptyRows("x", x.shape, file);
-  if (y !== undefined) refuseEmptyRows("y", y.shape, file);
+  const target = fields.y ?? "y";
+  if (count === undefined)
+    throw new InputError(`${fields.x}: is a single number, not samples`, file);
+  refuseEmptyRows(fields.x, x.shape, file);
+  if (y !== undefined) refuseEmptyRows(target, y.shape, file);
   if (y !== undefined && y.shape[0] !== count) {
-    throw new InputError(`y: has ${y.shape[0] ?? 1} rows, but x has ${count}`, file);
+    const rows = y.shape[0] ?? 1;
+    throw new InputError(`${target}: has ${rows} rows, but ${fields.x} has ${count}`, file);
   }
   const features = x.values instanceof Float32Array ? x.values : Float32Array.from(x.values);
   const samples = { name, count, sampleShape: x.shape.slice(1), features };
-  return y === undefined ? samples : { ...samples, targets: toTargets(y, kind, file) };
+  return y === undefined ? samples : { ...samples, targets: toTargets(y, kind, target, file) };
 }
 
 /** Rows without a number take no bytes: a file of a hundred could say that it has a billion of them. */
@@ -68,7 +79,12 @@ function refuseEmptyRows(field: string, shape: readonly number[], file: string):
  * One whole number a sample is a class, in which case numbers 0 … max are its names. Several are
  * numbers, such as a probability for each class.
  */
-function toTargets(y: NpyArray, kind: TargetKind | undefined, file: string): Targets {
+function toTargets(
+  y: NpyArray,
+  kind: TargetKind | undefined,
+  field: string,
+  file: string,
+): Targets {
   const perSample = elementCount(y.shape.slice(1));
   const integers = /^[iub]/.test(y.type) && perSample === 1;
   if (perSample !== 1 || (kind ?? (integers ? "classes" : "numbers")) === "numbers") {
@@ -77,7 +93,7 @@ function toTargets(y: NpyArray, kind: TargetKind | undefined, file: string): Tar
   const bad = y.values.findIndex((label) => !Number.isInteger(label) || label < 0 || label > 1e6);
   if (bad >= 0) {
     throw new InputError(
-      `y[${bad}]: ${y.values[bad]} is not a class; classes are 0, 1, 2, …`,
+      `${field}[${bad}]: ${y.values[bad]} is not a class; classes are 0, 1, 2, …`,
       file,
     );
   }

@@ -4,8 +4,10 @@ import { InputError } from "../graph/input-error.ts";
 import { LARGEST_DATA_BYTES, readBoundedFile } from "./bounded-file.ts";
 import type { MemoryDataset } from "./dataset.ts";
 import type { DatasetRequest } from "./dataset-request.ts";
+import { joinParts } from "./join-parts.ts";
 import { type NpyArray, parseNpy } from "./npy.ts";
 import { npyDataset } from "./npy-dataset.ts";
+import { arrayParts } from "./npz-parts.ts";
 
 /** Reads the arrays of a .npz file, numpy's zip of .npy files, by name. */
 export async function readNpz(path: string): Promise<ReadonlyMap<string, NpyArray>> {
@@ -81,27 +83,27 @@ function refuseMadeUp(
   }
 }
 
-/** A data set of a .npz file: samples in `x`, or under the name of the model's input; targets (if any) in `y`. */
+/** A data set of a .npz file: samples and targets, and its own parts, by the names that arrayParts knows. */
 export async function readNpzDataset(
   path: string,
   request: DatasetRequest,
 ): Promise<MemoryDataset> {
-  const arrays = await readNpz(path);
-  const { input } = request;
-  const named = input === undefined || arrays.has("x") ? undefined : arrays.get(input.name);
-  const samples = named === undefined ? arrays : new Map([...arrays, ["x", named] as const]);
-  return npzDataset(samples, basename(path), path, request);
+  return npzDataset(await readNpz(path), basename(path), path, request);
 }
 
 export function npzDataset(
   arrays: ReadonlyMap<string, NpyArray>,
   name: string,
   file: string,
-  { kind }: DatasetRequest = {},
+  { kind, input }: DatasetRequest = {},
 ): MemoryDataset {
-  const x = arrays.get("x");
-  if (x === undefined) {
-    throw new InputError(`has no array x; it has ${[...arrays.keys()].join(", ") || "none"}`, file);
-  }
-  return npyDataset({ x, y: arrays.get("y"), name, file, kind });
+  const parts = arrayParts(arrays, file, input?.name).map(({ part, x, y }) => {
+    const fields = { x: x.name, y: y?.name };
+    return {
+      part,
+      fields,
+      data: npyDataset({ x: x.array, y: y?.array, fields, name, file, kind }),
+    };
+  });
+  return joinParts(parts, file);
 }

@@ -272,7 +272,7 @@ describe("npz", () => {
   it("names what is missing or does not fit", () => {
     const one = { "z.npy": npy("'<f4'", "(1,)", floats(1)) };
     expect(() => npzDataset(parseNpz(zipSync(one), "d"), "d", "d")).toThrow(
-      "d: has no array x; it has z",
+      "d: has no array x, nor x_train; it has z",
     );
     const uneven = {
       "x.npy": npy("'<f4'", "(1, 1)", floats(1)),
