@@ -67,14 +67,44 @@ export function parseModel(bytes: Uint8Array, file?: string): Graph {
 function parseContents(contents: Contents, file: string | undefined): Graph {
   const model = new Encoded(contents, 0, contents.memory.length);
   refuseLookAlike(model);
+  const { graphs, before, after, metadata, producer, ...fields } = readModelFields(model);
+  if (graphs.length === 0)
+    throw new InputError(
+      "model has no graph; this is no ONNX model, and begins like none of another format",
+    );
+  const external = file === undefined ? undefined : new ExternalFolder(file);
+  const parts = readGraph(graphs, external);
+  const source: OnnxSource = {
+    format: "onnx",
+    file,
+    fileBytes: model.byteLength,
+    externalBytes: external?.totalBytes ?? 0,
+    before,
+    after,
+    metadata,
+    slots: parts.slots,
+    encoded: parts.encoded,
+  };
+  const notes = [...metadata].map(([key, { value }]) => [key, value] as const);
+  return {
+    ...parts.graph,
+    ...fields,
+    producer: producer.join(" "),
+    ...(notes.length === 0 ? {} : { metadata: new Map(notes) }),
+    source,
+  };
+}
+
+/** The model's own fields; those that hold no graph also as the bytes they are, before and after it. */
+function readModelFields(model: Encoded) {
   const before: Uint8Array[] = [];
   const after: Uint8Array[] = [];
   const graphs: Encoded[] = [];
   const opsets = new Map<string, number>();
   const functions: LocalFunction[] = [];
   const metadata = new Map<string, { value: string; bytes: Uint8Array }>();
-  let irVersion = 0;
   const producer: string[] = [];
+  let irVersion = 0;
   for (const field of scanFields(model, "model")) {
     if (field.number === ModelField.graph) {
       graphs.push(field.content);
@@ -99,39 +129,11 @@ function parseContents(contents: Contents, file: string | undefined): Graph {
       producer.push(new TextDecoder().decode(field.value));
     }
   }
-  if (graphs.length === 0)
-    throw new InputError(
-      "model has no graph; this is no ONNX model, and begins like none of another format",
-    );
-  const external = file === undefined ? undefined : new ExternalFolder(file);
-  const parts = readGraph(graphs, external);
-  const source: OnnxSource = {
-    format: "onnx",
-    file,
-    fileBytes: model.byteLength,
-    externalBytes: external?.totalBytes ?? 0,
-    before,
-    after,
-    metadata,
-    slots: parts.slots,
-    encoded: parts.encoded,
-  };
-  return {
-    ...parts.graph,
-    functions,
-    irVersion,
-    opsets,
-    producer: producer.join(" "),
-    ...(metadata.size === 0
-      ? {}
-      : { metadata: new Map([...metadata].map(([key, { value }]) => [key, value])) }),
-    source,
-  };
+  return { before, after, graphs, opsets, functions, metadata, producer, irVersion };
 }
 
 type GraphParts = Omit<Graph, "functions" | "irVersion" | "opsets" | "producer" | "source">;
 
-/** A message field that occurs twice is merged, hence several encoded graphs. */
 /** What the fields of a graph's message become, in their order. */
 class GraphFields {
   readonly slots: Slot[] = [];
@@ -200,6 +202,7 @@ class GraphFields {
   }
 }
 
+/** A message field that occurs twice is merged, hence several encoded graphs. */
 function readGraph(graphs: readonly Encoded[], external: ExternalFolder | undefined) {
   const fields = graphs.flatMap((graph) => scanFields(graph, "graph"));
   if (fields.length > MOST_ELEMENTS) {
