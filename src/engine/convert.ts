@@ -1,5 +1,11 @@
 import { layersModel } from "../formats/layers/from-graph/layers-model.ts";
-import { type LayersTarget, namedFormat, saveModel } from "../formats/registry.ts";
+import {
+  carriedOver,
+  type LayersTarget,
+  type NewModel,
+  namedFormat,
+  saveModel,
+} from "../formats/registry.ts";
 import { inTargetFolder } from "../formats/target-folder.ts";
 import { makeNode, makeValueInfo } from "../graph/builder.ts";
 import { DataType } from "../graph/data-type.ts";
@@ -27,8 +33,9 @@ export interface ConvertRequest {
 }
 
 /**
- * Writes a model in the format that the target's name says. What is made of layers anew is read again
- * and compared with the model first; where it computes something else, nothing is written.
+ * Writes a model in the format that the target's name says. Layers that were not changed stay what they
+ * are in another format of layers. What is made of layers anew is read again and compared with the model
+ * first; where it computes something else, nothing is written.
  *
  * @throws InputError naming the nodes that the format cannot express, or the unknown ending.
  */
@@ -60,20 +67,28 @@ async function writeLayers(
     throw new InputError("the model defines operators of its own, which layers cannot express");
   }
   context.progress({ message: "Converting" });
-  const computed = await withComputedConstants(graph, await loadRuntime());
-  const model = layersModel(computed, knownShapes(computed), format.dialect);
-  const made = await format.encode(model, graph.producer);
+  const carried = await carriedOver(graph, format);
+  const made = carried ?? (await madeOfNodes(graph, format));
   const again = await made.read();
   const nodes = again.nodes.length;
   const save = () =>
     inTargetFolder(request.target, () => made.save(request.target, savingIn(context)));
-  if (!request.verify) {
+  // What was carried over is known to be the same, and need not be one that can be run.
+  const same = carried !== undefined && request.data === undefined;
+  if (!request.verify || same) {
     await save();
     return { nodes };
   }
   const certificate = await compared(graph, again, request, context);
   if (certificate.pass) await save();
   return { nodes, certificate };
+}
+
+/** A model of new layers that compute what the graph's nodes do. */
+async function madeOfNodes(graph: Graph, format: LayersTarget): Promise<NewModel> {
+  const computed = await withComputedConstants(graph, await loadRuntime());
+  const model = layersModel(computed, knownShapes(computed), format.dialect);
+  return format.encode(model, graph.producer);
 }
 
 async function compared(

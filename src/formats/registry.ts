@@ -2,7 +2,10 @@ import { open, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import type { Graph } from "../graph/graph.ts";
 import { InputError } from "../graph/input-error.ts";
+import type { CarriedModel } from "./layers/carried/carried-model.ts";
 import type { LayersModel, TargetDialect } from "./layers/from-graph/layers-model.ts";
+import { layersSource } from "./layers/layers-source.ts";
+import { requireSameGraph } from "./layers/same-graph.ts";
 import { inFile, readModelFile } from "./onnx/model-file.ts";
 import { readModel as readOnnx, readModelAsNeeded as readOnnxAsNeeded } from "./onnx/read.ts";
 import { type SaveOptions, saveModel as saveOnnx } from "./onnx/write.ts";
@@ -25,11 +28,15 @@ interface Format {
   check?(graph: Graph): Promise<void>;
   /** For a format that is made of layers: a file of its own for layers that come from elsewhere. */
   readonly layers?: LayersTarget;
+  /** The config and the weights of a model as it was read, to be written in another format. */
+  carried?(graph: Graph): Promise<CarriedModel>;
 }
 
 export interface LayersTarget {
   readonly dialect: TargetDialect;
   encode(model: LayersModel, producer: string): Promise<NewModel>;
+  /** A model whose config and weights stay as another format has them; left out where none can. */
+  carry?(model: CarriedModel): Promise<NewModel>;
 }
 
 /** A model that is ready to be written. */
@@ -89,7 +96,9 @@ const keras: Format = {
   layers: {
     dialect: "keras3",
     encode: async (model) => (await import("./keras/new-model.ts")).newKerasModel(model),
+    carry: async (model) => (await import("./keras/carried.ts")).carriedToKeras(model),
   },
+  carried: async (graph) => (await import("./keras/carried.ts")).carriedFromKeras(graph),
 };
 
 const kerasH5: Format = {
@@ -113,7 +122,9 @@ const kerasH5: Format = {
   layers: {
     dialect: "keras3",
     encode: async (model) => (await import("./keras-h5/new-model.ts")).newKerasH5Model(model),
+    carry: async (model) => (await import("./keras-h5/carried.ts")).carriedToH5(model),
   },
+  carried: async (graph) => (await import("./keras-h5/carried.ts")).carriedFromH5(graph),
 };
 
 const tfjsGraph: Format = {
@@ -217,6 +228,30 @@ export function forTarget(graph: Graph, target: string): Graph {
 export async function requireWritable(graph: Graph, target: string): Promise<void> {
   await requireTargetFolder(target);
   await targetFormat(graph, target).check?.(graph);
+}
+
+/**
+ * The model of layers that a graph was read as, in another format of layers: read again it is the same
+ * graph, node for node and number for number.
+ *
+ * @returns undefined where the graph was changed, or one of the formats has no place for it.
+ */
+export async function carriedOver(
+  graph: Graph,
+  { carry }: LayersTarget,
+): Promise<NewModel | undefined> {
+  const format = FORMATS.find(({ id }) => id === graph.source.format);
+  const read = layersSource(graph)?.read;
+  const unchanged = graph.nodes === read?.nodes && graph.initializers === read.initializers;
+  if (carry === undefined || format?.carried === undefined || !unchanged) return undefined;
+  try {
+    const made = await carry(await format.carried(graph));
+    requireSameGraph(graph, await made.read(), "a model of that format");
+    return made;
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
 }
 
 /**
