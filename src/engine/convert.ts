@@ -33,9 +33,9 @@ export interface ConvertRequest {
 }
 
 /**
- * Writes a model in the format that the target's name says. Layers that were not changed stay what they
- * are in another format of layers. What is made of layers anew is read again and compared with the model
- * first; where it computes something else, nothing is written.
+ * Writes a model in the format that the target's name says. Layers stay what they are in another format
+ * that can hold them. What is made of layers anew is read again and compared with the model first; where
+ * it computes something else, nothing is written.
  *
  * @throws InputError naming the nodes that the format cannot express, or the unknown ending.
  */

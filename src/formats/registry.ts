@@ -28,7 +28,7 @@ interface Format {
   check?(graph: Graph): Promise<void>;
   /** For a format that is made of layers: a file of its own for layers that come from elsewhere. */
   readonly layers?: LayersTarget;
-  /** The config and the weights of a model as it was read, to be written in another format. */
+  /** The config and the weights of a model, with its changes in them, to be written in another format. */
   carried?(graph: Graph): Promise<CarriedModel>;
 }
 
@@ -98,7 +98,13 @@ const keras: Format = {
     encode: async (model) => (await import("./keras/new-model.ts")).newKerasModel(model),
     carry: async (model) => (await import("./keras/carried.ts")).carriedToKeras(model),
   },
-  carried: async (graph) => (await import("./keras/carried.ts")).carriedFromKeras(graph),
+  carried: async (graph) => {
+    const { carriedFromKeras } = await import("./keras/carried.ts");
+    if (isAsRead(graph)) return carriedFromKeras(graph);
+    const { readKeras } = await import("./keras/read.ts");
+    const { encodeKeras } = await import("./keras/write.ts");
+    return carriedFromKeras(await readKeras(await encodeKeras(graph)));
+  },
 };
 
 const kerasH5: Format = {
@@ -124,7 +130,13 @@ const kerasH5: Format = {
     encode: async (model) => (await import("./keras-h5/new-model.ts")).newKerasH5Model(model),
     carry: async (model) => (await import("./keras-h5/carried.ts")).carriedToH5(model),
   },
-  carried: async (graph) => (await import("./keras-h5/carried.ts")).carriedFromH5(graph),
+  carried: async (graph) => {
+    const { carriedFromH5 } = await import("./keras-h5/carried.ts");
+    if (isAsRead(graph)) return carriedFromH5(graph);
+    const { readKerasH5 } = await import("./keras-h5/read.ts");
+    const { encodeKerasH5 } = await import("./keras-h5/write.ts");
+    return carriedFromH5(await readKerasH5(await encodeKerasH5(graph)));
+  },
 };
 
 const tfjsGraph: Format = {
@@ -230,20 +242,24 @@ export async function requireWritable(graph: Graph, target: string): Promise<voi
   await targetFormat(graph, target).check?.(graph);
 }
 
+/** Whether nothing of a model of layers was changed since it was read. */
+function isAsRead(graph: Graph): boolean {
+  const read = layersSource(graph)?.read;
+  return graph.nodes === read?.nodes && graph.initializers === read.initializers;
+}
+
 /**
- * The model of layers that a graph was read as, in another format of layers: read again it is the same
+ * The layers that a graph was read from, with its changes in them, in another format of layers: read again it is the same
  * graph, node for node and number for number.
  *
- * @returns undefined where the graph was changed, or one of the formats has no place for it.
+ * @returns undefined where one of the formats has no place for it.
  */
 export async function carriedOver(
   graph: Graph,
   { carry }: LayersTarget,
 ): Promise<NewModel | undefined> {
   const format = FORMATS.find(({ id }) => id === graph.source.format);
-  const read = layersSource(graph)?.read;
-  const unchanged = graph.nodes === read?.nodes && graph.initializers === read.initializers;
-  if (carry === undefined || format?.carried === undefined || !unchanged) return undefined;
+  if (carry === undefined || format?.carried === undefined) return undefined;
   try {
     const made = await carry(await format.carried(graph));
     requireSameGraph(graph, await made.read(), "a model of that format");

@@ -9,6 +9,7 @@ import { kerasSource } from "../../../../src/formats/keras/source.ts";
 import { kerasH5Source } from "../../../../src/formats/keras-h5/source.ts";
 import { readModel } from "../../../../src/formats/registry.ts";
 import type { Graph } from "../../../../src/graph/graph.ts";
+import { foldBatchNorm } from "../../../../src/passes/fold-batch-norm.ts";
 import { fixture } from "../keras/keras-files.ts";
 
 let folder = "";
@@ -115,4 +116,17 @@ test("what .h5 states no module of is found by Keras all the same", async () => 
   expect(layers.find(({ class_name: name }) => name === "NotEqual")?.module).toBe(
     "keras.src.ops.numpy",
   );
+});
+
+test.each([
+  ["unet.keras", "folded.h5"],
+  ["unet.h5", "folded.keras"],
+])("%s goes with its changes to %s", async (name, target) => {
+  const { graph, applied } = foldBatchNorm.apply(await read(name), undefined, {});
+  expect(applied.length).toBeGreaterThan(0);
+  const made = await converted(graph, target);
+  const norms = ({ nodes }: Graph) =>
+    nodes.filter(({ opType }) => opType === "BatchNormalization").length;
+  expect(norms(made)).toBe(norms(graph));
+  expect(made.nodes.map(({ opType }) => opType)).toEqual(graph.nodes.map(({ opType }) => opType));
 });
