@@ -44,11 +44,18 @@ function binaryRule(
   };
 }
 
-/** Applies a function to the elements of two computed shapes, where one of them may be a scalar. */
+/**
+ * Applies a function to the elements of two computed shapes, where one of them may be a scalar; tables
+ * that broadcast otherwise are left unknown.
+ */
 function elementwise(apply: (a: Dimension, b: Dimension) => Dimension): ElementRule {
   return (context) => {
     const [left, right] = [context.elements(0), context.elements(1)];
     if (left === undefined || right === undefined) return undefined;
+    const [shape, other] = [context.input(0)?.shape ?? [], context.input(1)?.shape ?? []];
+    const tables = shape.length > 1 || other.length > 1;
+    const single = left.length === 1 || right.length === 1;
+    if (tables && !single && shape.join() !== other.join()) return undefined;
     const length = Math.max(left.length, right.length);
     const at = (list: readonly Dimension[], index: number) =>
       (list.length === 1 ? list[0] : list[index]) ?? UNKNOWN_SIZE;

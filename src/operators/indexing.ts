@@ -23,7 +23,8 @@ const gatherShape: ShapeRule = (context) => {
 
 const gatherElements: ElementRule = (context) => {
   const [data, indices] = [context.elements(0), context.elements(1)];
-  if (data === undefined || indices === undefined) return undefined;
+  const ofTable = (context.input(0)?.shape.length ?? 1) > 1;
+  if (data === undefined || indices === undefined || ofTable) return undefined;
   const taken = indices.map((index) =>
     typeof index === "number" ? data[positiveAxis(index, data.length)] : undefined,
   );

@@ -116,7 +116,7 @@ export class TypeInference {
     }
   }
 
-  /** Elements of an integer value of rank 0 or 1, where they are constant or follow from shapes. */
+  /** Elements of an integer value, row-major, where they are constant (rank 0 or 1) or follow from shapes. */
   elements(name: string): readonly Dimension[] | undefined {
     const known = this.#elements.get(name);
     if (known !== undefined) return known;

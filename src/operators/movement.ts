@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute, stringAttribute } from "../graph/attributes.ts";
 import type { Dimension } from "../graph/builder.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { addNode, reshape, slice, transpose, zeros } from "./emit.ts";
 import {
   type ElementRule,
@@ -9,7 +10,15 @@ import {
   type TrainingForwardRule,
   UNKNOWN_SIZE,
 } from "./operator.ts";
-import { positiveAxis, quotientOfSizes, rangeOf, sumOfSizes } from "./shape-algebra.ts";
+import {
+  coordinatesOf,
+  positiveAxis,
+  quotientOfSizes,
+  rangeOf,
+  rowMajor,
+  staticShape,
+  sumOfSizes,
+} from "./shape-algebra.ts";
 import { integerList, shapeOfFirst, withShape } from "./shape-rules.ts";
 
 function permutation(node: Parameters<typeof intsAttribute>[0], rank: number): readonly number[] {
@@ -19,6 +28,18 @@ function permutation(node: Parameters<typeof intsAttribute>[0], rank: number): r
 const transposeShape = shapeOfFirst((shape, context) =>
   permutation(context.node, shape.length).map((axis) => shape[axis] ?? UNKNOWN_SIZE),
 );
+
+const transposeElements: ElementRule = (context) => {
+  const values = context.elements(0);
+  const shape = staticShape(context.input(0)?.shape ?? [UNKNOWN_SIZE]);
+  if (values === undefined || shape === undefined || elementCount(shape) !== values.length)
+    return undefined;
+  const perm = permutation(context.node, shape.length);
+  return coordinatesOf(perm.map((axis) => shape[axis] ?? 1)).map((position) => {
+    const source = shape.map((_, axis) => position[perm.indexOf(axis)] ?? 0);
+    return values[rowMajor(source, shape)] ?? UNKNOWN_SIZE;
+  });
+};
 
 /** The inverse permutation: what went from axis p[i] to i goes from i to p[i]. */
 const transposeGradient: GradientRule = (context, [gradient]) => {
@@ -41,7 +62,10 @@ const concatShape: ShapeRule = (context) => {
 const concatElements: ElementRule = (context) => {
   const parts = context.node.input.map((_, index) => context.elements(index));
   const known = parts.flatMap((part) => part ?? []);
-  return parts.includes(undefined) ? undefined : known;
+  // Beside the first axis the rows of a table would have to be taken in turn.
+  const rank = context.input(0)?.shape.length ?? 1;
+  const inOrder = rank <= 1 || positiveAxis(intAttribute(context.node, "axis", 1), rank) === 0;
+  return parts.includes(undefined) || !inOrder ? undefined : known;
 };
 
 /** Each input gets its own part back. */
@@ -138,7 +162,12 @@ const spaceToDepthGradient: GradientRule = (context, [gradient]) => {
 };
 
 export const movementRules: readonly OperatorRule[] = [
-  { opType: "Transpose", inferShapes: transposeShape, gradient: transposeGradient },
+  {
+    opType: "Transpose",
+    inferShapes: transposeShape,
+    inferElements: transposeElements,
+    gradient: transposeGradient,
+  },
   {
     opType: "Concat",
     inferShapes: concatShape,

@@ -52,8 +52,8 @@ export interface ShapeContext {
   /** The input's value where it is constant (axes, target shapes, pads). */
   constant(index: number): Tensor | undefined;
   /**
-   * Elements of an integer input of rank 0 or 1: numbers, or names of sizes. Known for constants
-   * and for whatever is computed from shapes.
+   * Elements of an integer input, row-major: numbers, or names of sizes. Known for constants of rank 0
+   * or 1 and for whatever is computed from shapes, also where a list was made a table on the way.
    */
   elements(index: number): readonly Dimension[] | undefined;
 }

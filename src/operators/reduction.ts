@@ -44,7 +44,8 @@ function reduced(input: ValueType, axes: readonly number[], keep: boolean): Valu
 /** ReduceProd over a shape counts elements. */
 const productElements: ElementRule = (context) => {
   const elements = context.elements(0);
-  return elements === undefined ? undefined : [quotientOfSizes(elements, [])];
+  const ofTable = (context.input(0)?.shape.length ?? 1) > 1;
+  return elements === undefined || ofTable ? undefined : [quotientOfSizes(elements, [])];
 };
 
 const reduceForward: TrainingForwardRule = (context) => {

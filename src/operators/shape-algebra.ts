@@ -80,6 +80,17 @@ export function rangeOf(count: number, start = 0): number[] {
   return Array.from({ length: count }, (_, index) => start + index);
 }
 
+/** The coordinates of all elements of a shape, in row-major order. */
+export function coordinatesOf(shape: readonly number[]): number[][] {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return Array.from({ length: count }, (_, position) => coordinates(position, shape));
+}
+
+/** The row-major position of coordinates. */
+export function rowMajor(at: readonly number[], shape: readonly number[]): number {
+  return shape.reduce((position, size, axis) => position * size + (at[axis] ?? 0), 0);
+}
+
 /** The coordinates of a row-major position. */
 export function coordinates(position: number, shape: readonly number[]): number[] {
   let rest = position;

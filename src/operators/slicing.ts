@@ -1,6 +1,7 @@
 import { intsAttribute } from "../graph/attributes.ts";
 import type { Dimension, GraphBuilder } from "../graph/builder.ts";
 import { InputError } from "../graph/input-error.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { addNode, padWithZeros, reshape, slice } from "./emit.ts";
 import {
   type ElementRule,
@@ -11,7 +12,7 @@ import {
   type TrainingForwardRule,
   UNKNOWN_SIZE,
 } from "./operator.ts";
-import { positiveAxis, rangeOf } from "./shape-algebra.ts";
+import { coordinatesOf, positiveAxis, rangeOf, rowMajor, staticShape } from "./shape-algebra.ts";
 import { withShape } from "./shape-rules.ts";
 
 /** Start and end as the node states them; an end may be a huge number that means "all". */
@@ -92,15 +93,24 @@ function namedEnd(cut: Cut): Dimension {
   return cut.start === 0 && cut.step === 1 && typeof cut.end === "string" ? cut.end : UNKNOWN_SIZE;
 }
 
+/** A table of pads is turned around by a Slice of step −1 of its rows, in the way from PyTorch's order to ONNX's. */
 const sliceElements: ElementRule = (context) => {
   const values = context.elements(0);
-  const cut = cutsOf(context, 1)?.[0];
-  if (values === undefined || cut === undefined) return undefined;
-  const range = rangeWithin(cut, values.length);
-  if (range === undefined) return undefined;
-  return rangeOf(range.count).map(
-    (index) => values[range.start + index * range.step] ?? UNKNOWN_SIZE,
-  );
+  if (values === undefined) return undefined;
+  const stated = context.input(0)?.shape ?? [];
+  const shape = stated.length > 1 ? staticShape(stated) : [values.length];
+  if (shape === undefined || elementCount(shape) !== values.length) return undefined;
+  const cuts = cutsOf(context, shape.length);
+  const ranges = shape.map((size, axis): Range | undefined => {
+    const cut = cuts?.find((each) => each.axis === axis);
+    return cut === undefined ? { start: 0, step: 1, count: size } : rangeWithin(cut, size);
+  });
+  const known = ranges.filter((range) => range !== undefined);
+  if (cuts === undefined || known.length < ranges.length) return undefined;
+  return coordinatesOf(known.map(({ count }) => count)).map((position) => {
+    const source = known.map(({ start, step }, axis) => start + (position[axis] ?? 0) * step);
+    return values[rowMajor(source, shape)] ?? UNKNOWN_SIZE;
+  });
 };
 
 const sliceForward: TrainingForwardRule = (context) => {
