@@ -7,6 +7,12 @@ import { QuickInput } from "./quick-input.ts";
 import { until } from "./until.ts";
 import { shows, webviewFrames } from "./webviews.ts";
 
+/**
+ * In a browser VS Code keeps an unsaved text one second after its last change; a page that is left sooner
+ * asks a person whether to lose it. In milliseconds.
+ */
+const KEEPING_TIME = 2500;
+
 /** VS Code's window in the browser, as a person uses it: by keys, mouse and what is on the screen. */
 export class Workbench {
   /** Errors of the window, the extension host and the pages, for tests that want none. */
@@ -26,6 +32,7 @@ export class Workbench {
 
   /** By VS Code's own command, which keeps its state before it leaves the page. */
   async reload(): Promise<void> {
+    await this.page.waitForTimeout(KEEPING_TIME);
     const loaded = this.page.waitForEvent("load");
     await this.runCommand("Developer: Reload Window");
     await loaded;
