@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import type { AddCommand } from "./cli/command.ts";
+import { plainText } from "./cli/plain-text.ts";
 import { isCancelled } from "./engine/context.ts";
 import { InputError } from "./graph/input-error.ts";
 import { VERSION } from "./protocol/version.ts";
@@ -81,9 +82,8 @@ function refuse(error: unknown): number {
   return 2;
 }
 
-/** Names come from untrusted files: control characters must neither break the line nor the terminal. */
 function oneLine(message: string): string {
-  return message.replace(/\s*\n\s*/g, " ").replace(/\p{Cc}/gu, "\uFFFD");
+  return plainText(message.replace(/\s*\n\s*/g, " "));
 }
 
 // A closed pipe (… | head) is the reader's choice, not an error.

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { RequestContext } from "../engine/context.ts";
 import type { ProgressNotification } from "../protocol/engine.ts";
+import { plainText } from "./plain-text.ts";
 
 /** Adds one command to the program; setExitCode is for the answer "no", or another process' code. */
 export type AddCommand = (program: Command, setExitCode: (code: number) => void) => void;
@@ -11,7 +12,7 @@ export function printJson(value: unknown): void {
 }
 
 export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${plainText(line)}\n`);
 }
 
 /**

@@ -50,7 +50,7 @@ function printReport(report: DataReport): void {
     numbers: ", numbers as targets",
     none: ", no targets",
   }[report.targets];
-  print(`${plain(report.name)}: ${counted(report.samples, "sample")} of ${shape}${targets}`);
+  print(`${report.name}: ${counted(report.samples, "sample")} of ${shape}${targets}`);
   const own = report.ownParts ? " (the data set has parts of its own)" : "";
   print(
     `training ${groupedDigits(parts.train)}, validation ${groupedDigits(parts.validation)}, test ${groupedDigits(parts.test)}${own}`,
@@ -61,21 +61,19 @@ function printReport(report: DataReport): void {
   if (report.classes.length > 0) printTable(classTable(report));
   if (report.groupKind !== "whole") printTable(groupTable(report));
   print("");
-  for (const { message } of report.warnings) print(`warning: ${plain(message)}`);
+  for (const { message } of report.warnings) print(`warning: ${message}`);
   if (report.warnings.length === 0) print("No warnings.");
 }
 
 function classTable({ classes }: DataReport) {
   const rows = classes.map(
-    ({ name, parts }) => [plain(name), parts.train, parts.validation, parts.test] as const,
+    ({ name, parts }) => [name, parts.train, parts.validation, parts.test] as const,
   );
   return { title: "Classes", columns: ["class", "training", "validation", "test"], rows };
 }
 
 function groupTable({ groups, groupKind }: DataReport) {
-  const rows = groups.map(
-    ({ name, mean, std, min, max }) => [plain(name), mean, std, min, max] as const,
-  );
+  const rows = groups.map(({ name, mean, std, min, max }) => [name, mean, std, min, max] as const);
   const title = groupKind === "channel" ? "Channels" : "Features";
   return { title, columns: [groupKind, "mean", "deviation", "min", "max"], rows };
 }
@@ -83,11 +81,6 @@ function groupTable({ groups, groupKind }: DataReport) {
 /** "1 sample", "1,797 samples". */
 function counted(count: number, one: string, many = `${one}s`): string {
   return `${groupedDigits(count)} ${count === 1 ? one : many}`;
-}
-
-/** Names come from untrusted files: control characters must neither break the line nor the terminal. */
-function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, "\uFFFD");
 }
 
 function short(value: JsonNumber): string {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readModel } from "../../../src/formats/onnx/read.ts";
 import { encodeModel } from "../../../src/formats/onnx/write.ts";
-import { changeGraph } from "../../../src/graph/edit.ts";
+import { changeGraph, changeNode } from "../../../src/graph/edit.ts";
 import { readFloat64, roundedTensor } from "../../../src/graph/numbers.ts";
 import { normlens } from "../../support/command-line.ts";
 import { FIXTURES, SAMPLES, temporaryFolder } from "../../support/repository.ts";
@@ -147,4 +147,26 @@ test("WebAssembly gives the same certificate when the native library is left out
   const result = await normlens(["fold", SAMPLE, "-o", out, "--json"], environment);
   expect(result.stderr).toBe("");
   expect(JSON.parse(result.stdout).certificate.pass).toBe(true);
+});
+
+test("names of a model are printed without the control characters in them", async () => {
+  const folder = await temporaryFolder();
+  const graph = await readModel(SAMPLE);
+  const nodes = graph.nodes.map((node) =>
+    node.opType === "BatchNormalization"
+      ? changeNode(node, { name: `${node.name}\u001b[2J\nsecond` })
+      : node,
+  );
+  const path = join(folder, "named.onnx");
+  await writeFile(path, encodeModel({ ...graph, nodes }));
+  for (const args of [
+    ["inspect", path],
+    ["fold", path, "-o", join(folder, "folded.onnx")],
+  ]) {
+    const { stdout, code } = await normlens(args);
+    expect(code).toBe(0);
+    expect(stdout).toContain("bn1\uFFFD[2J\uFFFDsecond");
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout.split("\n").some((line) => line.startsWith("second"))).toBe(false);
+  }
 });
