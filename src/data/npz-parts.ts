@@ -1,6 +1,7 @@
 import { InputError } from "../graph/input-error.ts";
 import type { OwnParts } from "./dataset.ts";
 import type { NpyArray } from "./npy.ts";
+import { namesOfPart } from "./part-names.ts";
 
 /** What samples and targets are called in a .npz file, alone or with the name of a part; the first that is there counts. */
 const SAMPLES = ["x", "images", "data", "features"];
@@ -8,9 +9,9 @@ const TARGETS = ["y", "labels", "targets"];
 
 /** What parts are called: x_train, train_x, X_val, testX. An array without a part is training data. */
 const PARTS: Readonly<Record<keyof OwnParts, readonly string[]>> = {
-  train: ["", "train", "training"],
-  validation: ["val", "valid", "validation", "dev"],
-  test: ["test", "testing"],
+  train: ["", ...namesOfPart("train")],
+  validation: [...namesOfPart("validation"), "dev"],
+  test: namesOfPart("test"),
 };
 
 /** An array and the name that the file has for it. */

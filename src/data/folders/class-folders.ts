@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
 import { InputError } from "../../graph/input-error.ts";
 import type { ClassTargets, OwnParts } from "../dataset.ts";
+import { PART_NAMES } from "../part-names.ts";
 
 /** A file with one sample. */
 export interface SampleFile {
@@ -22,17 +23,6 @@ type Part = keyof OwnParts;
 
 /** What is asked of an entry of a folder, whether it stands there itself or by a link. */
 type Entry = Pick<Dirent, "name" | "isFile" | "isDirectory">;
-
-/** What the folders of the parts are called. */
-export const PART_NAMES: Readonly<Record<string, Part>> = {
-  train: "train",
-  training: "train",
-  valid: "validation",
-  validation: "validation",
-  val: "validation",
-  test: "test",
-  testing: "test",
-};
 
 /** Files that are asked for their size at a time. */
 const AT_ONCE = 128;
