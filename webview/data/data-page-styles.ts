@@ -46,13 +46,6 @@ export const dataPageStyles = css`
     gap: 10px;
     padding: 6px 0 12px;
   }
-  .notice {
-    min-height: 24px;
-    padding: 2px 12px;
-    line-height: 20px;
-    border-top: 1px solid var(--line);
-    overflow-wrap: anywhere;
-  }
   @media (max-width: 720px) {
     .content {
       overflow: visible;

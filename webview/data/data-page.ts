@@ -10,6 +10,7 @@ import { icon } from "../elements/icons.ts";
 import { answerEvents } from "../elements/page-events.ts";
 import "../elements/report-table.ts";
 import { connectHost } from "../host.ts";
+import { noticeStyles } from "../theme/notice-styles.ts";
 import { pageHeaderStyles, pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import { dataPageStyles } from "./data-page-styles.ts";
@@ -19,7 +20,13 @@ import "./sample-tile.ts";
 /** What a data set holds and what may be wrong with it. */
 @customElement("normlens-data-page")
 export class DataPage extends LitElement {
-  static override styles = [sharedStyles, pageStyles, pageHeaderStyles, dataPageStyles];
+  static override styles = [
+    sharedStyles,
+    pageStyles,
+    pageHeaderStyles,
+    noticeStyles,
+    dataPageStyles,
+  ];
 
   @state() private dataName = "";
   @state() private modelName: string | undefined;

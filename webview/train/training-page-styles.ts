@@ -37,13 +37,6 @@ export const trainingPageStyles = css`
     min-height: 0;
     --plot-height: clamp(170px, calc((100vh - 240px) / 2), 460px);
   }
-  .notice {
-    min-height: 24px;
-    padding: 2px 12px;
-    line-height: 20px;
-    border-top: 1px solid var(--line);
-    overflow-wrap: anywhere;
-  }
   @media (max-width: 1100px) {
     .charts {
       grid-template-columns: minmax(0, 1fr);

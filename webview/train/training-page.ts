@@ -13,6 +13,7 @@ import { HoverLink } from "../charts/hover-link.ts";
 import { icon } from "../elements/icons.ts";
 import { answerEvents } from "../elements/page-events.ts";
 import { connectHost } from "../host.ts";
+import { noticeStyles } from "../theme/notice-styles.ts";
 import { pageStyles } from "../theme/page-styles.ts";
 import { sharedStyles } from "../theme/shared-styles.ts";
 import "./activations-panel.ts";
@@ -51,7 +52,7 @@ interface KeptState extends KeptModel {
 /** The training panel's page. It alone talks with the host; its parts fire events. */
 @customElement("normlens-training-page")
 export class TrainingPage extends LitElement {
-  static override styles = [sharedStyles, pageStyles, trainingPageStyles];
+  static override styles = [sharedStyles, pageStyles, noticeStyles, trainingPageStyles];
 
   @state() private fileName = "";
   @state() private status: RunStatus = "idle";
