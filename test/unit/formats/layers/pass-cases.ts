@@ -1,4 +1,8 @@
+import { readdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { expect } from "vitest";
 import { openSampleRuns } from "../../../../src/engine/sample-runs.ts";
+import { saveModel } from "../../../../src/formats/registry.ts";
 import type { Graph } from "../../../../src/graph/graph.ts";
 import { checkedOptions } from "../../../../src/passes/options.ts";
 import type { PassResult } from "../../../../src/passes/pass.ts";
@@ -51,7 +55,7 @@ export const LAYER_CASES: readonly PassCase[] = [
 ];
 
 /** What a format says that has no place for a change. */
-export const WAY_OUT = /; write it as \.onnx \(-o NAME\.onnx or normlens convert\)$/;
+const WAY_OUT = /; write it as \.onnx \(-o NAME\.onnx or normlens convert\)$/;
 
 const samples = openSampleRuns("digits", context);
 
@@ -62,4 +66,16 @@ export async function applied(graph: Graph, { pass: id, options }: PassCase): Pr
   return pass.applyOnData
     ? pass.applyOnData(graph, undefined, checked, await samples)
     : pass.apply(graph, undefined, checked);
+}
+
+/** Saving is refused in the case's words and with the way out, and leaves nothing. */
+export async function expectRefused(
+  { graph, applied: places }: PassResult,
+  refused: RegExp,
+  target: string,
+): Promise<void> {
+  expect(places.length).toBeGreaterThan(0);
+  await expect(saveModel(graph, target)).rejects.toThrow(refused);
+  await expect(saveModel(graph, target)).rejects.toThrow(WAY_OUT);
+  expect(await readdir(dirname(target))).toEqual([]);
 }
