@@ -23,9 +23,10 @@ export function leftInModel(
   inputScaling: InputScaling | undefined,
 ): Graph {
   const { parameters, input, dataset } = plan;
+  const penalized = penalizedValues(parameters, config.decayedParameters);
   const rules = new Map<string, [Parameter, WeightRules][]>();
   for (const parameter of parameters) {
-    const own = rulesOf(plan, parameter, config);
+    const own = rulesOf({ limits: plan.limits, penalized }, parameter, config);
     const key = parameter.node.output[0] ?? "";
     if (Object.keys(own).length > 0) rules.set(key, [...(rules.get(key) ?? []), [parameter, own]]);
   }
@@ -44,17 +45,17 @@ export function leftInModel(
 
 /** What a run held a parameter by, as its layer's own rules. */
 function rulesOf(
-  { parameters, limits }: Pick<TrainingPlan, "parameters" | "limits">,
+  { limits, penalized }: Pick<TrainingPlan, "limits"> & { readonly penalized: ReadonlySet<string> },
   { name, dims, node, input, indirect }: Parameter,
-  { intoModel, maxNorm, l1, l2, decayedParameters, fromModel }: LeftConfig,
+  { intoModel, maxNorm, l1, l2, fromModel }: LeftConfig,
 ): WeightRules {
   if (indirect) return {};
   const before = weightRules(node, input);
   const limit = limits.get(name);
   const constrained = intoModel.constraints && takesMaxNorm(before.constraint);
   const units = constrained && limit?.kind === "weight" ? limit.units : undefined;
-  const penalized = penalizedValues(parameters, decayedParameters).has(node.input[input] ?? "");
-  const regularized = intoModel.regularizers && penalized && (l1 > 0 || l2 > 0);
+  const reached = penalized.has(node.input[input] ?? "");
+  const regularized = intoModel.regularizers && reached && (l1 > 0 || l2 > 0);
   const own = (fromModel.regularizers ? before.regularizer : undefined) ?? { l1: 0, l2: 0 };
   return {
     ...(units === undefined ? {} : { constraint: maxNormConstraint(units, dims, maxNorm.limit) }),
